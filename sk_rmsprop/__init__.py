@@ -1,0 +1,9 @@
+"""A neural-network classifier for scikit-learn, trained by RMSprop, in NumPy."""
+
+from importlib.metadata import version
+
+from sk_rmsprop._rmsprop import RMSprop
+
+__version__ = version("sk-rmsprop")
+
+__all__ = ["RMSprop"]

@@ -1,0 +1,94 @@
+"""Losses on the raw outputs of the network, each with the link it belongs to.
+
+Raw outputs, targets and gradients have shape (n_outputs, n_rows): reducing over a
+short first axis is several times faster than over a short last one.
+
+`LOSSES` is the only list of them.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit
+
+
+class Loss(NamedTuple):
+    """One row of the table.
+
+    Attributes
+    ----------
+    cost_and_gradient : callable
+        ``cost_and_gradient(raw, target, weight, scratch)`` returns the weighted sum
+        of the rows' losses and overwrites `raw` with its gradient. `weight` has
+        shape (n_rows,); `target` is already multiplied by it. `scratch` has shape
+        (n_outputs, n_rows).
+    link : callable
+        ``link(raw)`` overwrites raw outputs with probabilities.
+    log_link : callable
+        ``log_link(raw)`` overwrites raw outputs with log-probabilities.
+    out_activation : str
+        The link's name, as in ``MLPClassifier.out_activation_``.
+    """
+
+    cost_and_gradient: Callable[..., float]
+    link: Callable[[np.ndarray], None]
+    log_link: Callable[[np.ndarray], None]
+    out_activation: str
+
+
+def _softmax_cross_entropy(raw, target, weight, scratch):
+    # loss = log(sum(exp(raw))) - raw[label], and since the targets of a row sum to
+    # its weight, both terms may be shifted by the row's largest raw output.
+    row = scratch[0]
+    np.maximum.reduce(raw, axis=0, out=row)
+    np.subtract(raw, row, raw)
+    label_term = np.vdot(target, raw)
+    np.exp(raw, raw)
+    np.add.reduce(raw, axis=0, out=row)
+    # d loss / d raw = softmax(raw) - one_hot(label), both times the weight.
+    np.divide(raw, row, raw)
+    np.multiply(raw, weight, raw)
+    np.subtract(raw, target, raw)
+    np.log(row, row)
+    return float(weight.dot(row) - label_term)
+
+
+def _sigmoid_cross_entropy(raw, target, weight, scratch):
+    # loss = log(1 + exp(raw)) - label * raw, summed over the outputs.
+    label_term = np.vdot(target, raw)
+    np.logaddexp(raw, 0, scratch)
+    log_term = scratch.dot(weight).sum()
+    # d loss / d raw = sigmoid(raw) - label, both times the weight.
+    expit(raw, raw)
+    np.multiply(raw, weight, raw)
+    np.subtract(raw, target, raw)
+    return float(log_term - label_term)
+
+
+def _softmax(raw):
+    np.subtract(raw, raw.max(axis=0), out=raw)
+    np.exp(raw, out=raw)
+    np.divide(raw, raw.sum(axis=0), out=raw)
+
+
+def _log_softmax(raw):
+    np.subtract(raw, raw.max(axis=0), out=raw)
+    np.subtract(raw, np.log(np.exp(raw).sum(axis=0)), out=raw)
+
+
+def _sigmoid(raw):
+    expit(raw, out=raw)
+
+
+def _log_sigmoid(raw):
+    # log(sigmoid(raw)) = -log(1 + exp(-raw))
+    np.negative(raw, out=raw)
+    np.logaddexp(raw, 0, out=raw)
+    np.negative(raw, out=raw)
+
+
+LOSSES = {
+    "softmax": Loss(_softmax_cross_entropy, _softmax, _log_softmax, "softmax"),
+    "sigmoid": Loss(_sigmoid_cross_entropy, _sigmoid, _log_sigmoid, "logistic"),
+}

@@ -1,0 +1,426 @@
+"""RMSprop, the optimiser."""
+
+from math import isfinite, log
+from numbers import Real
+
+import numpy as np
+
+# The update makes about ten passes over its arrays. In blocks of this many elements
+# every pass after the first finds them in cache.
+BLOCK_SIZE = 16384
+
+# The averages decay geometrically where gradients vanish. Before they get subnormal,
+# which slows every operation on them several times, they are set to zero: below
+# `tiny * FLUSH_MARGIN` at every step at which they could have decayed by the margin.
+# Its root is far below what an epsilon leaves of it.
+FLUSH_MARGIN = 1e6
+
+_RANGES = {
+    "learning_rate": (lambda value: value > 0, "positive"),
+    "beta": (lambda value: 0 <= value < 1, "in [0, 1)"),
+    "epsilon": (lambda value: value > 0, "positive"),
+    "momentum": (lambda value: 0 <= value < 1, "in [0, 1)"),
+    "weight_decay": (lambda value: value >= 0, "non-negative"),
+    "initial_square_average": (lambda value: value >= 0, "non-negative"),
+}
+
+_STATE_ARRAYS = ("square_average_", "gradient_average_", "velocity_")
+
+
+class RMSprop:
+    """RMSprop: gradient descent scaled by a running root mean square.
+
+    For every parameter w with gradient g, each step is ::
+
+        v <- beta * v + (1 - beta) * g**2
+        w <- w - learning_rate * g / (sqrt(v) + epsilon)
+
+    so that steps have about the size of `learning_rate` whatever the scale of the
+    gradients: large ones are scaled down, small ones up, per parameter. By default
+    epsilon stands outside the root and v starts at 0, as in PyTorch.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.001
+        Size of the steps. Must be positive.
+    beta : float, default=0.9
+        Decay of the average of squared gradients, in [0, 1). PyTorch calls it
+        `alpha`, Keras `rho`, optax `decay`.
+    epsilon : float, default=1e-8
+        Added to the root (or under it, see `epsilon_in_sqrt`). Must be positive.
+    momentum : float, default=0.0
+        Decay of the velocity ``u <- momentum * u + g / (sqrt(v) + epsilon)`` that
+        then replaces the scaled gradient, ``w <- w - learning_rate * u``, in [0, 1).
+        The learning rate stands outside of the velocity, as in PyTorch.
+    nesterov : bool, default=False
+        Whether to step along ``g / (sqrt(v) + epsilon) + momentum * u`` instead.
+    centered : bool, default=False
+        Whether to divide by the root of the gradient's variance, ``v - m**2`` with
+        ``m <- beta * m + (1 - beta) * g``, instead of its mean square. Rounding can
+        make the difference negative; it is clamped at 0.
+    weight_decay : float, default=0.0
+        Decoupled decay: ``w <- w - learning_rate * weight_decay * w`` before the
+        update. Must not be negative.
+    bias_correction : bool, default=False
+        Whether to divide the averages by ``1 - beta**n_steps``, which removes the
+        pull of their start at 0.
+    epsilon_in_sqrt : bool, default=False
+        Whether to divide by ``sqrt(v + epsilon)``, as Keras and optax do.
+    initial_square_average : float, default=0.0
+        Where v starts. TensorFlow 1 started at 1. Must not be negative.
+
+    Attributes
+    ----------
+    square_average_ : ndarray or None
+        v, of the parameters' shape and dtype; None before the first step.
+    gradient_average_ : ndarray or None
+        m; None unless `centered`.
+    velocity_ : ndarray or None
+        u; None unless there is momentum.
+    n_steps_ : int
+        Number of steps made.
+
+    Notes
+    -----
+    The library that a set of options reproduces, step for step:
+
+    - ``torch.optim.RMSprop(lr, alpha, eps, momentum, centered)``: the default form.
+    - ``keras.optimizers.RMSprop(lr, rho, momentum, epsilon, centered,
+      weight_decay)``: ``epsilon_in_sqrt=True``.
+    - ``optax.rmsprop(lr, decay, eps, initial_scale, eps_in_sqrt, centered,
+      momentum, nesterov, bias_correction)``: ``epsilon_in_sqrt=eps_in_sqrt``.
+
+    Keras and optax keep the learning rate inside the velocity, which differs once
+    it changes during training.
+
+    References
+    ----------
+    T. Tieleman and G. Hinton, Lecture 6.5: RMSprop, COURSERA: Neural Networks for
+    Machine Learning, 2012. The centered form is from A. Graves, Generating Sequences
+    With Recurrent Neural Networks, 2013, arXiv:1308.0850.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_rmsprop import RMSprop
+    >>> w = np.array([1.0])
+    >>> optimizer = RMSprop(learning_rate=0.01, beta=0.9)
+    >>> for gradient in (0.8, 0.9, 0.1, -0.2):
+    ...     optimizer.step(w, np.array([gradient]))
+    ...     print(f"v = {optimizer.square_average_[0]:.6f}, w = {w[0]:.6f}")
+    v = 0.064000, w = 0.968377
+    v = 0.138600, w = 0.944203
+    v = 0.125740, w = 0.941382
+    v = 0.117166, w = 0.947225
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        *,
+        beta=0.9,
+        epsilon=1e-8,
+        momentum=0.0,
+        nesterov=False,
+        centered=False,
+        weight_decay=0.0,
+        bias_correction=False,
+        epsilon_in_sqrt=False,
+        initial_square_average=0.0,
+    ):
+        self.learning_rate = _in_range("learning_rate", learning_rate)
+        self.beta = _in_range("beta", beta)
+        self.epsilon = _in_range("epsilon", epsilon)
+        self.momentum = _in_range("momentum", momentum)
+        self.nesterov = bool(nesterov)
+        self.centered = bool(centered)
+        self.weight_decay = _in_range("weight_decay", weight_decay)
+        self.bias_correction = bool(bias_correction)
+        self.epsilon_in_sqrt = bool(epsilon_in_sqrt)
+        self.initial_square_average = _in_range(
+            "initial_square_average", initial_square_average
+        )
+        self.square_average_ = None
+        self.gradient_average_ = None
+        self.velocity_ = None
+        self.n_steps_ = 0
+
+    def step(self, params, gradient, learning_rate=None):
+        """Update `params` in place.
+
+        Parameters
+        ----------
+        params : ndarray of float32 or float64, any shape
+            The parameters. Writeable and contiguous, in C or Fortran order; shape
+            and dtype are those of the first step.
+        gradient : ndarray of the same shape and dtype
+            The gradient of the cost with respect to `params`.
+        learning_rate : float, default=None
+            Replaces ``self.learning_rate`` in this step, for schedules.
+
+        Raises
+        ------
+        TypeError
+            If an array is not a NumPy array of float32 or float64, or its dtype is
+            another than at the first step.
+        ValueError
+            If shapes do not agree, `params` is read-only or not contiguous, or the
+            learning rate is not positive. Nothing has been changed then.
+        """
+        if learning_rate is None:
+            learning_rate = self.learning_rate
+        _in_range("learning_rate", learning_rate)
+        _check_arrays(params, gradient)
+        order = _memory_order(params)
+        self.update_for(params, np.asarray(gradient, order=order))(learning_rate)
+
+    def update_for(self, params, gradient, n_decayed=None):
+        """Return the step as a callable bound to one pair of arrays.
+
+        For loops that change and refill the same two arrays: everything that `step`
+        checks and prepares is done once, here.
+
+        Parameters
+        ----------
+        params, gradient : ndarray
+            As in `step`.
+        n_decayed : int, default=None
+            Weight decay applies to this many leading parameters; None means to all.
+
+        Returns
+        -------
+        callable
+            ``update(learning_rate)`` makes one step.
+        """
+        _check_arrays(params, gradient)
+        self._check_state(params)
+        self._prepare_state(params)
+        return _Update(self, params, gradient, n_decayed)
+
+    def copy(self):
+        """Return an optimiser with the same options and copies of the state arrays."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        for name in _STATE_ARRAYS:
+            array = self.__dict__[name]
+            if array is not None:
+                new.__dict__[name] = array.copy(order="K")
+        return new
+
+    def __repr__(self):
+        return (
+            f"RMSprop(learning_rate={self.learning_rate}, beta={self.beta}, "
+            f"n_steps_={self.n_steps_})"
+        )
+
+    def _check_state(self, params):
+        for name in _STATE_ARRAYS:
+            array = self.__dict__[name]
+            if array is None:
+                continue
+            if array.shape != params.shape:
+                raise ValueError(
+                    f"params has shape {params.shape}, but this optimiser has "
+                    f"stepped parameters of shape {array.shape}; make a new RMSprop."
+                )
+            if array.dtype != params.dtype:
+                raise TypeError(
+                    f"params has dtype {params.dtype}, but this optimiser has "
+                    f"stepped parameters of {array.dtype}; make a new RMSprop."
+                )
+
+    def _prepare_state(self, params):
+        """Make the state arrays that the options need, laid out like `params`."""
+        starts = {
+            "square_average_": self.initial_square_average,
+            "gradient_average_": 0.0 if self.centered else None,
+            "velocity_": 0.0 if self.momentum > 0 else None,
+        }
+        order = _memory_order(params)
+        for name, start in starts.items():
+            array = self.__dict__[name]
+            if array is not None:
+                self.__dict__[name] = np.asarray(array, order=order)
+            elif start is not None:
+                self.__dict__[name] = np.full(params.shape, start, params.dtype, order)
+
+
+class _Update:
+    """One step of an optimiser on one pair of arrays, with all views made before."""
+
+    def __init__(self, optimizer, params, gradient, n_decayed):
+        self.optimizer = optimizer
+        self.arrays = [
+            _flat_view(params),
+            _flat_view(gradient),
+            _flat_view(optimizer.square_average_),
+            _flat_view(optimizer.gradient_average_) if optimizer.centered else None,
+            _flat_view(optimizer.velocity_) if optimizer.momentum > 0 else None,
+            np.empty(min(BLOCK_SIZE, params.size), params.dtype),
+        ]
+        if optimizer.weight_decay == 0:
+            n_decayed = 0
+        elif n_decayed is None:
+            n_decayed = params.size
+        self.blocks = [
+            self._block(start, n_decayed) for start in range(0, params.size, BLOCK_SIZE)
+        ]
+        # Scalars as 0-d arrays of the working dtype: with a Python float a call on a
+        # small array takes twice as long.
+        self.beta = np.array(optimizer.beta, params.dtype)
+        self.rest = np.array(1 - optimizer.beta, params.dtype)
+        self.epsilon = np.array(optimizer.epsilon, params.dtype)
+        self.momentum = np.array(optimizer.momentum, params.dtype)
+        self.rate = np.empty((), params.dtype)
+        self.momentum_rate = np.empty((), params.dtype)
+        self.kept = np.empty((), params.dtype)
+        self.correction = np.empty((), params.dtype)
+        self.flush_interval = _flush_interval(optimizer.beta, optimizer.momentum)
+
+    def _block(self, start, n_decayed):
+        """Return the views that `_step_block` takes for the block from `start` on."""
+        params, *others, scratch = self.arrays
+        n_rest = params.size - start
+        block = slice(start, start + BLOCK_SIZE)
+        decayed = params[start : min(start + BLOCK_SIZE, n_decayed)]
+        return (
+            decayed if decayed.size else None,
+            params[block],
+            *(None if array is None else array[block] for array in others),
+            scratch[:n_rest],
+        )
+
+    def __call__(self, learning_rate):
+        optimizer = self.optimizer
+        optimizer.n_steps_ += 1
+        self.rate[...] = learning_rate
+        if optimizer.nesterov:
+            self.momentum_rate[...] = learning_rate * optimizer.momentum
+        if optimizer.weight_decay > 0:
+            self.kept[...] = 1 - learning_rate * optimizer.weight_decay
+        if optimizer.bias_correction:
+            self.correction[...] = 1 - optimizer.beta**optimizer.n_steps_
+        for block in self.blocks:
+            self._step_block(*block)
+        if optimizer.n_steps_ % self.flush_interval == 0:
+            self._flush_tiny_averages()
+
+    def _step_block(
+        self, decayed, params, gradient, square_average, mean, velocity, scratch
+    ):
+        if decayed is not None:
+            np.multiply(decayed, self.kept, decayed)
+        # v <- beta * v + (1 - beta) * g**2
+        np.multiply(gradient, gradient, scratch)
+        np.multiply(scratch, self.rest, scratch)
+        np.multiply(square_average, self.beta, square_average)
+        np.add(square_average, scratch, square_average)
+        variance = square_average
+        if mean is not None:
+            variance = self._centered_variance(gradient, square_average, mean, scratch)
+        if self.optimizer.bias_correction:
+            variance = np.divide(variance, self.correction, scratch)
+        # step <- g / (sqrt(v) + epsilon)
+        if self.optimizer.epsilon_in_sqrt:
+            np.add(variance, self.epsilon, scratch)
+            np.sqrt(scratch, scratch)
+        else:
+            np.sqrt(variance, scratch)
+            np.add(scratch, self.epsilon, scratch)
+        step = np.divide(gradient, scratch, scratch)
+        if velocity is None:
+            np.multiply(step, self.rate, step)
+            np.subtract(params, step, params)
+        else:
+            self._momentum_step(params, step, velocity)
+
+    def _centered_variance(self, gradient, square_average, mean, scratch):
+        """Update m; return v - m**2, clamped at 0, in `scratch`.
+
+        With bias correction both averages are to be divided by c, and
+        v/c - (m/c)**2 = (v - m**2/c) / c: this is the bracket.
+        """
+        # m <- beta * m + (1 - beta) * g
+        np.multiply(gradient, self.rest, scratch)
+        np.multiply(mean, self.beta, mean)
+        np.add(mean, scratch, mean)
+        np.multiply(mean, mean, scratch)
+        if self.optimizer.bias_correction:
+            np.divide(scratch, self.correction, scratch)
+        np.subtract(square_average, scratch, scratch)
+        return np.maximum(scratch, 0, out=scratch)
+
+    def _momentum_step(self, params, step, velocity):
+        # u <- momentum * u + step;  w <- w - learning_rate * u
+        np.multiply(velocity, self.momentum, velocity)
+        np.add(velocity, step, velocity)
+        if self.optimizer.nesterov:
+            # w <- w - learning_rate * (step + momentum * u)
+            np.multiply(step, self.rate, step)
+            np.subtract(params, step, params)
+            np.multiply(velocity, self.momentum_rate, step)
+        else:
+            np.multiply(velocity, self.rate, step)
+        np.subtract(params, step, params)
+
+    def _flush_tiny_averages(self):
+        threshold = np.finfo(self.rate.dtype).tiny * FLUSH_MARGIN
+        for *_, square_average, mean, velocity, scratch in self.blocks:
+            for average in (square_average, mean, velocity):
+                if average is not None:
+                    np.abs(average, out=scratch)
+                    np.greater(scratch, threshold, out=scratch)
+                    np.multiply(average, scratch, average)
+
+
+def _flush_interval(*decays):
+    """Return the number of steps in which no decay exceeds the flush margin."""
+    intervals = [int(log(FLUSH_MARGIN) / -log(decay)) for decay in decays if decay > 0]
+    return max(1, min(intervals, default=1))
+
+
+def _flat_view(array):
+    """Return a 1-D view of a contiguous array, in the order of its memory."""
+    return array.reshape(-1, order="A")
+
+
+def _memory_order(array):
+    return "C" if array.flags.c_contiguous else "F"
+
+
+def _in_range(name, value):
+    """Return `value`, or raise if it is not a number in the range of `name`."""
+    in_range, words = _RANGES[name]
+    if not isinstance(value, (Real, np.number)) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    if not (isfinite(value) and in_range(value)):
+        raise ValueError(f"{name} must be {words} and finite, got {value!r}.")
+    return value
+
+
+def _check_arrays(params, gradient):
+    for name, array in (("params", params), ("gradient", gradient)):
+        if not isinstance(array, np.ndarray) or array.dtype not in (
+            np.float32,
+            np.float64,
+        ):
+            kind = getattr(array, "dtype", type(array).__name__)
+            raise TypeError(
+                f"{name} must be a NumPy array of float32 or float64, got {kind}."
+            )
+    if gradient.dtype != params.dtype:
+        raise TypeError(
+            f"gradient must have the dtype of params, {params.dtype}, got "
+            f"{gradient.dtype}."
+        )
+    if gradient.shape != params.shape:
+        raise ValueError(
+            f"gradient must have the shape of params, {params.shape}, got "
+            f"{gradient.shape}."
+        )
+    if not params.flags.writeable:
+        raise ValueError("params is read-only, and would be updated in place; copy it.")
+    if not params.flags.forc:
+        raise ValueError(
+            "params must be contiguous to be updated in place; copy it first."
+        )
