@@ -2,8 +2,9 @@
 
 from importlib.metadata import version
 
+from sk_rmsprop._classifier import RMSpropMLPClassifier
 from sk_rmsprop._rmsprop import RMSprop
 
 __version__ = version("sk-rmsprop")
 
-__all__ = ["RMSprop"]
+__all__ = ["RMSprop", "RMSpropMLPClassifier"]

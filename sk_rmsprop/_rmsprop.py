@@ -197,14 +197,26 @@ class RMSprop:
         self._prepare_state(params)
         return _Update(self, params, gradient, n_decayed)
 
+    def state_arrays(self):
+        """Return the arrays of the state that exist, in the order of `Attributes`."""
+        arrays = (self.__dict__[name] for name in _STATE_ARRAYS)
+        return [array for array in arrays if array is not None]
+
+    def take_state(self, other):
+        """Go on from copies of another optimiser's state, as far as options use it."""
+        self.square_average_ = _copy_of(other.square_average_)
+        self.gradient_average_ = (
+            _copy_of(other.gradient_average_) if self.centered else None
+        )
+        self.velocity_ = _copy_of(other.velocity_) if self.momentum > 0 else None
+        self.n_steps_ = other.n_steps_
+
     def copy(self):
         """Return an optimiser with the same options and copies of the state arrays."""
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
         for name in _STATE_ARRAYS:
-            array = self.__dict__[name]
-            if array is not None:
-                new.__dict__[name] = array.copy(order="K")
+            new.__dict__[name] = _copy_of(self.__dict__[name])
         return new
 
     def __repr__(self):
@@ -214,10 +226,7 @@ class RMSprop:
         )
 
     def _check_state(self, params):
-        for name in _STATE_ARRAYS:
-            array = self.__dict__[name]
-            if array is None:
-                continue
+        for array in self.state_arrays():
             if array.shape != params.shape:
                 raise ValueError(
                     f"params has shape {params.shape}, but this optimiser has "
@@ -377,6 +386,10 @@ def _flush_interval(*decays):
     """Return the number of steps in which no decay exceeds the flush margin."""
     intervals = [int(log(FLUSH_MARGIN) / -log(decay)) for decay in decays if decay > 0]
     return max(1, min(intervals, default=1))
+
+
+def _copy_of(array):
+    return None if array is None else array.copy(order="K")
 
 
 def _flat_view(array):

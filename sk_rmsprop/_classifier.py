@@ -1,0 +1,996 @@
+"""The scikit-learn estimator.
+
+The only file that knows scikit-learn's internals: it turns parameters and data into
+what `_training` takes, and the result into fitted attributes.
+"""
+
+import copy
+import functools
+import warnings
+from numbers import Integral, Real
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Options as OneOf
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    is_multilabel,
+    type_of_target,
+)
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from sk_rmsprop import _training
+from sk_rmsprop._activations import ACTIVATIONS
+from sk_rmsprop._callbacks import CallbackSupportMixin, FitCallbacks
+from sk_rmsprop._losses import LOSSES
+from sk_rmsprop._network import Network
+from sk_rmsprop._rmsprop import RMSprop
+from sk_rmsprop._schedules import SCHEDULES
+
+FLOAT_DTYPES = [np.float64, np.float32]
+
+DOCUMENTATION_URL = "https://sk-rmsprop.readthedocs.io/en/stable"
+
+
+def _unchanged_on_failure(method):
+    """Make a method that raises leave the estimator as it was before the call.
+
+    Training replaces what the estimator refers to and never changes it, so that it is
+    enough to put the references back. Only a generator that the user passed as
+    `random_state` is changed, by drawing the seed.
+    """
+
+    @functools.wraps(method)
+    def unchanged_on_failure(estimator, *args, **kwargs):
+        before = estimator.__dict__.copy()
+        random_state = estimator.random_state
+        if isinstance(random_state, np.random.RandomState):
+            generator_before = random_state.get_state()
+        try:
+            return method(estimator, *args, **kwargs)
+        except BaseException:
+            estimator.__dict__.clear()
+            estimator.__dict__.update(before)
+            if isinstance(random_state, np.random.RandomState):
+                random_state.set_state(generator_before)
+            raise
+
+    return unchanged_on_failure
+
+
+class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Multilayer-perceptron classifier trained by RMSprop.
+
+    A network of dense layers with softmax outputs that minimises the mean
+    cross-entropy by mini-batch RMSprop (see `RMSprop` for its formula). It is a
+    scikit-learn estimator throughout: it works in a ``Pipeline``, under
+    ``GridSearchCV``, with ``partial_fit``, sample weights, sparse inputs, and it can
+    be pickled and then trained further exactly as if it had not been.
+
+    Like any neural network it wants features of similar scale: put a
+    ``StandardScaler`` before it.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Sizes of the hidden layers. ``()`` is softmax regression; its weights start
+        at 0, as the problem is convex.
+    activation : {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", \
+            "logistic", "identity"}, default="relu"
+        Activation function of the hidden layers. "gelu" is the exact one, with the
+        error function.
+    learning_rate : float, default=0.001
+        Size of RMSprop's steps: about how much a weight changes in one of them.
+    beta : float, default=0.9
+        Decay of the average of squared gradients, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of that average.
+    momentum : float, default=0.0
+        Momentum of the scaled gradient, in [0, 1).
+    nesterov : bool, default=False
+        Whether the momentum is Nesterov's.
+    centered : bool, default=False
+        Whether gradients are divided by the root of their variance instead of their
+        mean square.
+    learning_rate_schedule : {"constant", "linear", "cosine", "one_cycle", \
+            "plateau"}, default="constant"
+        How the learning rate changes from epoch to epoch. "linear", "cosine" and
+        "one_cycle" follow the progress of the `fit`, epochs divided by `max_iter`,
+        and end at 1 % of `learning_rate`. "plateau" divides it by 5 when
+        `n_iter_no_change` epochs in a row have not lowered the training cost by more
+        than `tol`, and stops below 1e-6.
+    alpha : float, default=0.0
+        L2 penalty: ``alpha / 2`` times the sum of the squared weights is added to
+        the cost of every batch. Unlike in MLPClassifier it is not divided by the
+        number of rows, so that it means the same for every batch size. Biases are
+        not penalised.
+    weight_decay : float, default=0.0
+        Decoupled decay: weights (not biases) shrink by the factor
+        ``1 - learning_rate * weight_decay`` before every update.
+    dropout : float, default=0.0
+        Probability, in [0, 1), of leaving out each output of a hidden layer during
+        training.
+    label_smoothing : float, default=0.0
+        Part of each label, in [0, 1), that is spread evenly over all classes.
+    max_grad_norm : float, default=None
+        Gradients of a larger Euclidean norm, over all parameters together, are
+        scaled down to it.
+    batch_size : int or "auto", default="auto"
+        Rows per update, at most all; "auto" is ``min(200, n_samples)``.
+    max_iter : int, default=200
+        Largest number of epochs of a `fit`.
+    tol : float, default=1e-4
+        An epoch that improves the best cost (with `early_stopping`: the best
+        validation score) by no more than `tol` counts as no improvement.
+    n_iter_no_change : int or np.inf, default=10
+        Number of epochs in a row without improvement after which `fit` stops.
+    early_stopping : bool, default=False
+        Whether to validate after every epoch, stop by the validation score, and
+        return the model as it was after its best epoch (of equals, the later).
+    validation_fraction : float, default=0.1
+        Part of the rows, stratified by class, that `early_stopping` holds out where
+        `fit` is given no `X_val`. A class with a single row stays in training.
+    scoring : str or callable, default="loss"
+        Validation score: "loss" is minus the validation loss; otherwise the name of
+        a scorer or a callable ``scorer(estimator, X, y)``.
+    class_weight : dict or "balanced", default=None
+        Weights of the classes, which multiply `sample_weight`. "balanced" makes the
+        total weights of all classes equal.
+    shuffle : bool, default=True
+        Whether to shuffle the rows in every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Determines the start weights, shuffling, dropout and what is held out.
+    warm_start : bool, default=False
+        Whether `fit` goes on from where the last call left off, the optimiser's state
+        included.
+    verbose : bool or int, default=False
+        Whether to print the cost of every epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted. For multilabel `y`, the column numbers.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where all are strings.
+    coefs_ : list of ndarray of shape (fan_in, fan_out)
+        Weights of the layers: views into the model's parameters.
+    intercepts_ : list of ndarray of shape (fan_out,)
+        Biases of the layers, likewise.
+    n_layers_ : int
+        Number of layers, input and output included.
+    n_outputs_ : int
+        Number of outputs: one per class, or per label of a multilabel `y`.
+    out_activation_ : str
+        "softmax", or "logistic" for multilabel `y`.
+    optimizer_ : RMSprop
+        The optimiser, with its state.
+    n_iter_ : int
+        Epochs run by the last `fit`; 1 after a `partial_fit`.
+    t_ : int
+        Training rows seen so far, counted once per epoch.
+    loss_ : float
+        Mean cost of the epoch whose model this is.
+    best_loss_ : float or None
+        Lowest mean cost of an epoch; None with `early_stopping`.
+    cost_history_ : list of float
+        Mean cost of every epoch so far.
+    loss_curve_ : list of float
+        The same, under MLPClassifier's name.
+    validation_scores_ : list of float or None
+        Validation score of every epoch; None if nothing was validated.
+    best_validation_score_ : float or None
+        The best of them in the last `fit`; None if nothing was validated.
+    history_ : list of dict
+        A record of every epoch so far: "epoch", "learning_rate", "loss" and, where
+        there was validation, "validation_loss" and "validation_score". After early
+        stopping it includes the epochs after the best one, until training goes on.
+
+    See Also
+    --------
+    RMSprop : The optimiser on its own.
+    sklearn.neural_network.MLPClassifier : scikit-learn's network, trained by Adam,
+        SGD or L-BFGS.
+
+    Notes
+    -----
+    Training is a pure function of data, parameters and seed: ``k`` calls of
+    `partial_fit` give bit for bit the weights of a `fit` of ``k`` epochs on the same
+    data, and pickling in between changes nothing. Sample weights mean repetition:
+    the cost of a batch is ``sum(w * loss) / sum(w)``, and rows of weight 0 are left
+    out. A call that fails leaves the model as it was.
+
+    Weights start as normal numbers of standard deviation ``sqrt(2 / fan_in)`` for
+    "relu" (He et al.), and with the corresponding gain for the other activations;
+    biases start at 0.
+
+    References
+    ----------
+    T. Tieleman and G. Hinton, Lecture 6.5: RMSprop, COURSERA: Neural Networks for
+    Machine Learning, 2012.
+
+    K. He, X. Zhang, S. Ren and J. Sun, Delving Deep into Rectifiers, 2015,
+    arXiv:1502.01852.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sk_rmsprop import RMSpropMLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(
+    ...     X, y, stratify=y, random_state=0
+    ... )
+    >>> clf = make_pipeline(
+    ...     StandardScaler(), RMSpropMLPClassifier(random_state=0)
+    ... ).fit(X_train, y_train)
+    >>> clf.score(X_test, y_test) > 0.95
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "beta": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterov": ["boolean"],
+        "centered": ["boolean"],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            OneOf(Real, {np.inf}),
+        ],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+    }
+
+    _doc_link_module = "sk_rmsprop"
+    _doc_link_template = f"{DOCUMENTATION_URL}/api/{{estimator_name}}.html"
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        *,
+        activation="relu",
+        learning_rate=0.001,
+        beta=0.9,
+        epsilon=1e-8,
+        momentum=0.0,
+        nesterov=False,
+        centered=False,
+        learning_rate_schedule="constant",
+        alpha=0.0,
+        weight_decay=0.0,
+        dropout=0.0,
+        label_smoothing=0.0,
+        max_grad_norm=None,
+        batch_size="auto",
+        max_iter=200,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        scoring="loss",
+        class_weight=None,
+        shuffle=True,
+        random_state=None,
+        warm_start=False,
+        verbose=False,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.learning_rate = learning_rate
+        self.beta = beta
+        self.epsilon = epsilon
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.centered = centered
+        self.learning_rate_schedule = learning_rate_schedule
+        self.alpha = alpha
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.label_smoothing = label_smoothing
+        self.max_grad_norm = max_grad_norm
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.class_weight = class_weight
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    @_unchanged_on_failure
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The training data. float32 is computed in float32, anything else in
+            float64. A C-ordered array of one of these is not copied.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels of any type; a 2-D array of zeros and ones is multilabel.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+        X_val, y_val : array-like, default=None
+            Validation data, of the same form as `X` and `y`. Their loss and score are
+            recorded after every epoch; with `early_stopping` they are used instead
+            of a part of `X`.
+        sample_weight_val : array-like, default=None
+            Weights of the validation data.
+
+        Returns
+        -------
+        self : RMSpropMLPClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are not valid, or training diverges. The
+            estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` ended a "constant" or "plateau" run without early stopping.
+        UserWarning
+            If training was interrupted (Ctrl-C); finished epochs are kept.
+        """
+        going_on = self.warm_start and self.__sklearn_is_fitted__()
+        job = self._prepare(X, y, sample_weight, going_on=going_on)
+        validation = None
+        if X_val is not None or y_val is not None:
+            validation = self._given_validation(job, X_val, y_val, sample_weight_val)
+        elif sample_weight_val is not None:
+            raise ValueError("sample_weight_val needs X_val and y_val.")
+        elif self.early_stopping:
+            job, validation = self._hold_out(job, sample_weight)
+        callbacks = FitCallbacks(self, self.max_iter, X, y, sample_weight)
+        result = _training.train(
+            job.network,
+            job.state,
+            job.data,
+            self._options(job.data),
+            history=job.history,
+            validate=validation,
+            early_stopping=self.early_stopping,
+            monitor=_FitMonitor(self, job, callbacks),
+        )
+        self._finish(job, result)
+        self._report_stop(result)
+        callbacks.end_fit(dict)
+        return self
+
+    @_unchanged_on_failure
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch on one piece of data, going on from where things are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data; see `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            The labels; they need not include all classes.
+        classes : array-like of shape (n_classes,), default=None
+            All classes there are. Needed at the first call (not for multilabel `y`).
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        self : RMSpropMLPClassifier
+            The classifier.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does; also with ``early_stopping=True`` or
+            ``class_weight="balanced"``, which need all the data at once, and without
+            `classes` at the first call.
+        """
+        self._validate_params()
+        self._check_partial_fit_allowed()
+        going_on = self.__sklearn_is_fitted__()
+        if classes is None and going_on:
+            classes = self.classes_
+        elif classes is None and not is_multilabel(y):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        job = self._prepare(X, y, sample_weight, going_on=going_on, classes=classes)
+        options = self._options(job.data)
+        record = _training.Epochs(job.network, job.state, job.data, options).run()
+        job.history.append(record)
+        self._finish(job, _training.TrainingResult(job.state, 1, None, "max_iter"))
+        if self.verbose:
+            _print_record(record)
+        return self
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The most probable class of each row; for multilabel `y` 1 where a label's
+            probability exceeds 0.5, else 0.
+        """
+        probabilities = self.predict_proba(X)
+        if self._network.loss == "sigmoid":
+            return (probabilities > 0.5).astype(int)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Probability of each class, in the order of `classes_`; for multilabel
+            `y`, of each label. float32 if `X` and the data of `fit` are.
+        """
+        return self._predict(X, LOSSES[self._fitted_network().loss].link)
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of probabilities.
+
+        They are computed from the raw outputs, so that they are finite where the
+        probability is too small for a float.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Natural logarithms of what `predict_proba` returns.
+        """
+        return self._predict(X, LOSSES[self._fitted_network().loss].log_link)
+
+    @property
+    def coefs_(self):
+        """Weights of the layers, as views into the parameters."""
+        return [coef for coef, _ in self._layers()]
+
+    @property
+    def intercepts_(self):
+        """Biases of the layers, as views into the parameters."""
+        return [intercept for _, intercept in self._layers()]
+
+    @property
+    def optimizer_(self):
+        """The optimiser, with its state."""
+        return self._fitted_state().optimizer
+
+    @property
+    def t_(self):
+        """Training rows seen so far."""
+        return self._fitted_state().n_samples
+
+    @property
+    def cost_history_(self):
+        """Mean cost of every epoch so far."""
+        return [record["loss"] for record in self.history_]
+
+    @property
+    def loss_curve_(self):
+        """The cost history, under MLPClassifier's name."""
+        return self.cost_history_
+
+    @property
+    def validation_scores_(self):
+        """Validation score of every epoch; None if nothing was validated."""
+        scores = [
+            record["validation_score"]
+            for record in self.history_
+            if "validation_score" in record
+        ]
+        return scores or None
+
+    def __sklearn_is_fitted__(self):
+        return "_state" in self.__dict__
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _fitted_state(self):
+        # As an AttributeError, so that hasattr() is False before fit.
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet.")
+        return self._state
+
+    def _fitted_network(self):
+        check_is_fitted(self)
+        return self._network
+
+    def _layers(self):
+        params = self._fitted_state().params
+        return self._network.layers(params)
+
+    def _predict(self, X, link):
+        X = validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
+        return self._network.predict(self._state.params, X, link)
+
+    def _check_partial_fit_allowed(self):
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True.")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                'class_weight="balanced" is not supported by partial_fit, which does '
+                "not see all of y. Pass a dict, for example from "
+                "sklearn.utils.class_weight.compute_class_weight."
+            )
+
+    def _prepare(self, X, y, sample_weight, *, going_on, classes=None):
+        """Validate the data and return the `_Job` of training on them.
+
+        `classes` are all there are, by default those in `y`.
+        """
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=self._state.params.dtype if going_on else FLOAT_DTYPES,
+            order="C",
+            multi_output=True,
+            reset=not going_on,
+        )
+        y = _check_labels(y, "y")
+        if classes is not None:
+            classes = np.unique(classes)
+        else:
+            classes = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y)
+        if going_on:
+            self._check_same_classes(classes)
+        target = _encode(y, classes, "y")
+        sample_weight = _check_weight(sample_weight, X, "sample_weight")
+        class_weight = self._weight_of_classes(classes, target, sample_weight)
+        weight, rows = _combine_weights(sample_weight, class_weight, target)
+        network = self._make_network(X.shape[1], len(classes), y.ndim == 2)
+        if going_on:
+            self._check_same_network(network)
+        return _Job(
+            classes=classes,
+            class_weight=class_weight,
+            network=network,
+            state=self._next_state() if going_on else self._first_state(network, X),
+            history=self.history_[: self._state.n_epochs] if going_on else [],
+            data=_training.Data(X, target, weight, rows),
+        )
+
+    def _make_network(self, n_features, n_outputs, multilabel):
+        hidden = self.hidden_layer_sizes
+        hidden = [hidden] if isinstance(hidden, Integral) else list(hidden)
+        if not all(isinstance(size, Integral) and size > 0 for size in hidden):
+            raise ValueError(
+                "hidden_layer_sizes must be positive integers, got "
+                f"{self.hidden_layer_sizes!r}."
+            )
+        sizes = (n_features, *map(int, hidden), n_outputs)
+        loss = "sigmoid" if multilabel else "softmax"
+        return Network(sizes, self.activation, loss)
+
+    def _first_state(self, network, X):
+        seed = _draw_seed(self.random_state)
+        bit_generator = np.random.PCG64(seed)
+        params = network.initial_params(np.random.Generator(bit_generator), X.dtype)
+        optimizer = self._make_optimizer()
+        return _training.TrainingState(params, optimizer, seed, bit_generator.state)
+
+    def _next_state(self):
+        """Return a copy of the state, with the optimiser's parameters of now."""
+        state = self._state.copy()
+        optimizer = self._make_optimizer()
+        optimizer.take_state(state.optimizer)
+        state.optimizer = optimizer
+        return state
+
+    def _make_optimizer(self):
+        return RMSprop(
+            self.learning_rate,
+            beta=self.beta,
+            epsilon=self.epsilon,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            centered=self.centered,
+            weight_decay=self.weight_decay,
+        )
+
+    def _options(self, data):
+        n_rows = len(data.rows)
+        batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
+        return _training.Options(
+            learning_rate=self.learning_rate,
+            learning_rate_schedule=self.learning_rate_schedule,
+            alpha=self.alpha,
+            dropout=self.dropout,
+            label_smoothing=self.label_smoothing,
+            max_grad_norm=self.max_grad_norm,
+            batch_size=min(batch_size, n_rows),
+            shuffle=self.shuffle,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+        )
+
+    def _check_same_classes(self, classes):
+        if not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"The classes are {classes}, but the model was fitted with "
+                f"{self.classes_}, and going on with it (warm_start=True or "
+                "partial_fit) needs the same. For other classes fit a new model."
+            )
+
+    def _check_same_network(self, network):
+        if network != self._network:
+            raise ValueError(
+                f"Going on with a fitted model (warm_start=True or partial_fit) needs "
+                f"the same hidden_layer_sizes, activation and kind of y. It has "
+                f"{self._network}, these parameters and y ask for {network}."
+            )
+
+    def _weight_of_classes(self, classes, target, sample_weight):
+        """Return the weight of each class, or None."""
+        if self.class_weight is None:
+            return None
+        if target.ndim == 2:
+            raise ValueError(
+                "class_weight is not supported for multilabel y; use sample_weight."
+            )
+        if isinstance(self.class_weight, dict):
+            weight = compute_class_weight(self.class_weight, classes=classes, y=classes)
+            if not (np.isfinite(weight).all() and (weight >= 0).all()):
+                raise ValueError(
+                    "class_weight must be finite and not negative, got "
+                    f"{self.class_weight}."
+                )
+            return weight
+        totals = np.bincount(target, sample_weight, minlength=len(classes))
+        present = totals > 0
+        mean = totals.sum() / max(1, present.sum())
+        return np.divide(mean, totals, out=np.zeros_like(totals), where=present)
+
+    def _given_validation(self, job, X_val, y_val, sample_weight_val):
+        """Return the validation on the data that `fit` was given for it."""
+        if X_val is None or y_val is None:
+            raise ValueError("X_val and y_val must be given together.")
+        X, y = validate_data(
+            self,
+            X_val,
+            y_val,
+            accept_sparse="csr",
+            dtype=job.state.params.dtype,
+            multi_output=True,
+            reset=False,
+        )
+        y = _check_labels(y, "y_val")
+        target = _encode(y, job.classes, "y_val")
+        sample_weight = _check_weight(sample_weight_val, X, "sample_weight_val")
+        weight, rows = _combine_weights(sample_weight, job.class_weight, target)
+        data = _training.Data(X, target, weight, rows)
+        return self._validation_on(rows, job, data, y, sample_weight)
+
+    def _hold_out(self, job, sample_weight):
+        """Return the job without the held-out rows, and the validation on these."""
+        training_rows, held_out = self._split(job.data, job.state.seed)
+        if sample_weight is not None:
+            sample_weight = _check_weight(sample_weight, job.data.X, "sample_weight")
+        target = job.data.target
+        y = target if target.ndim == 2 else job.classes[target]
+        validation = self._validation_on(held_out, job, job.data, y, sample_weight)
+        return job._replace(data=job.data._replace(rows=training_rows)), validation
+
+    def _validation_on(self, rows, job, data, y, sample_weight):
+        """Return the validation on some rows of the data."""
+        if len(rows) < len(y):
+            X, target, y = data.X[rows], data.target[rows], y[rows]
+            weight = None if data.weight is None else data.weight[rows]
+            sample_weight = None if sample_weight is None else sample_weight[rows]
+            data = _training.Data(X, target, weight, np.arange(len(rows)))
+        return _Validation(self, job, data, y, sample_weight)
+
+    def _split(self, data, seed):
+        """Return the rows that stay in training and those that are held out."""
+        rows = data.rows
+        stratify, lone = None, rows[:0]
+        if data.target.ndim == 1:
+            is_lone = np.bincount(data.target[rows])[data.target[rows]] == 1
+            lone, rows = rows[is_lone], rows[~is_lone]
+            stratify = data.target[rows]
+        try:
+            training, held_out = train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                random_state=seed,
+                stratify=stratify,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping cannot hold out validation_fraction="
+                f"{self.validation_fraction} of {len(data.rows)} rows: {error} Raise "
+                "validation_fraction, pass X_val and y_val to fit, or set "
+                "early_stopping=False."
+            ) from error
+        return np.sort(np.concatenate([training, lone])), np.sort(held_out)
+
+    def _fitted_attributes(self, job, state, n_iter, best_score):
+        """Return the attributes that make an estimator fitted with `state`."""
+        scores = [
+            record["validation_score"]
+            for record in job.history[len(job.history) - n_iter :]
+            if "validation_score" in record
+        ]
+        if best_score is None:
+            best_score = max(scores, default=None)
+        return {
+            "classes_": job.classes,
+            "n_layers_": len(job.network.layer_sizes),
+            "n_outputs_": job.network.layer_sizes[-1],
+            "out_activation_": LOSSES[job.network.loss].out_activation,
+            "n_iter_": n_iter,
+            "loss_": job.history[state.n_epochs - 1]["loss"],
+            "best_loss_": None if self.early_stopping else state.best_loss,
+            "best_validation_score_": best_score,
+            "history_": job.history,
+            "_network": job.network,
+            "_state": state,
+        }
+
+    def _finish(self, job, result):
+        """Set the fitted attributes, all at once."""
+        self.__dict__.update(
+            self._fitted_attributes(job, result.state, result.n_iter, result.best_score)
+        )
+
+    def _report_stop(self, result):
+        reason = _training.STOP_REASONS[result.stop_reason].format(**self.__dict__)
+        if self.verbose:
+            print(f"Training stopped after {result.n_iter} epochs: {reason}")
+        if result.stop_reason == "interrupted":
+            warnings.warn(
+                f"Training was interrupted. The model is as it was after "
+                f"{result.state.n_epochs} epochs, and fit with warm_start=True goes on "
+                "from there.",
+                stacklevel=4,
+            )
+        planned = self.learning_rate_schedule not in ("constant", "plateau")
+        if result.stop_reason != "max_iter" or planned or self.early_stopping:
+            return
+        warnings.warn(
+            f"Training has not converged within max_iter={self.max_iter} epochs. "
+            "Raise max_iter or learning_rate, or choose a learning_rate_schedule that "
+            'ends with max_iter, such as "cosine".',
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
+class _Job(NamedTuple):
+    """What a call of `fit` or `partial_fit` trains, validated.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+    class_weight : ndarray of shape (n_classes,) or None
+    network : Network
+    state : TrainingState
+        Where training begins; nothing else refers to it.
+    history : list of dict
+        The records of the state's epochs, likewise.
+    data : Data
+    """
+
+    classes: np.ndarray
+    class_weight: np.ndarray | None
+    network: Network
+    state: _training.TrainingState
+    history: list
+    data: _training.Data
+
+
+class _Validation:
+    """The validation of one `fit`: loss and score of a state on validation data.
+
+    `data` holds the rows to validate on, all of them of non-zero weight; `y` are
+    their labels as the user gave them.
+    """
+
+    def __init__(self, estimator, job, data, y, sample_weight):
+        self.estimator = estimator
+        self.job = job
+        self.X = data.X
+        self.y = y
+        self.sample_weight = sample_weight
+        self.loss = _training.ValidationLoss(job.network, data)
+        self.scorer = None
+        if estimator.scoring != "loss":
+            self.scorer = check_scoring(estimator, estimator.scoring)
+
+    def __call__(self, state):
+        """Return the validation loss and score of a state, as part of its record."""
+        loss = self.loss(state.params)
+        score = -loss if self.scorer is None else self._score(state)
+        return {"validation_loss": loss, "validation_score": score}
+
+    def _score(self, state):
+        fitted = copy.copy(self.estimator)
+        n_iter = state.n_epochs - self.job.state.n_epochs
+        fitted.__dict__.update(
+            self.estimator._fitted_attributes(self.job, state, n_iter, None)
+        )
+        # The validated X has lost its names, and is not to be warned about.
+        fitted.__dict__.pop("feature_names_in_", None)
+        weights = {}
+        if self.sample_weight is not None:
+            weights["sample_weight"] = self.sample_weight
+        return float(self.scorer(fitted, self.X, self.y, **weights))
+
+
+class _FitMonitor(_training.Monitor):
+    """Passes the epochs of a `fit` on to the screen and to the callbacks."""
+
+    def __init__(self, estimator, job, callbacks):
+        self.estimator = estimator
+        self.job = job
+        self.callbacks = callbacks
+
+    def begin_epoch(self):
+        self.callbacks.begin_epoch()
+
+    def end_epoch(self, state, record):
+        if self.estimator.verbose:
+            _print_record(record)
+        return self.callbacks.end_epoch(
+            functools.partial(self._fitted_attributes, state)
+        )
+
+    def _fitted_attributes(self, state):
+        n_iter = state.n_epochs - self.job.state.n_epochs
+        attributes = self.estimator._fitted_attributes(self.job, state, n_iter, None)
+        attributes["history_"] = list(self.job.history)
+        return attributes
+
+
+def _print_record(record):
+    line = f"Iteration {record['epoch']}, loss = {record['loss']:.8f}"
+    if "validation_loss" in record:
+        line += f", validation loss = {record['validation_loss']:.8f}"
+        line += f", validation score = {record['validation_score']:.8f}"
+    print(line)
+
+
+def _check_labels(y, name):
+    """Return `y` as 1-D labels, or as a 0/1 array of shape (n_rows, n_labels)."""
+    check_classification_targets(y)
+    kind = type_of_target(y, input_name=name)
+    if kind == "multilabel-indicator":
+        y = y.toarray() if issparse(y) else np.asarray(y)
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError(f"A multilabel {name} must consist of zeros and ones.")
+        return y.astype(np.uint8)
+    if kind.endswith("multioutput"):
+        raise ValueError(
+            f"{name} has shape {y.shape}: multioutput {name} is not supported, only a "
+            "1-D array of labels or a 2-D indicator of zeros and ones."
+        )
+    return column_or_1d(y, warn=True)
+
+
+def _encode(y, classes, name):
+    """Return the index into `classes` of every label; a multilabel `y` stays."""
+    if y.ndim == 2:
+        if y.shape[1] != len(classes):
+            raise ValueError(
+                f"{name} has {y.shape[1]} columns, but there are {len(classes)} labels."
+            )
+        return y
+    codes = np.searchsorted(classes, y)
+    codes[codes == len(classes)] = 0
+    unknown = classes[codes] != y
+    if unknown.any():
+        raise ValueError(
+            f"{name} has labels that are not among the classes {classes}: "
+            f"{np.unique(y[unknown])}."
+        )
+    return codes
+
+
+def _check_weight(sample_weight, X, name):
+    """Return the weights in float64, or None."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weight < 0).any():
+        raise ValueError(f"Negative values in data passed to {name}.")
+    if not weight.any():
+        raise ValueError(f"{name} is zero for every row: there is nothing to learn.")
+    return weight
+
+
+def _combine_weights(sample_weight, class_weight, target):
+    """Return the product of both weights, or None, and the rows where it is not 0."""
+    weight = sample_weight
+    if class_weight is not None:
+        row_class_weight = class_weight[target]
+        weight = row_class_weight if weight is None else weight * row_class_weight
+    if weight is None:
+        return None, np.arange(len(target))
+    if not weight.any():
+        raise ValueError(
+            "sample_weight and class_weight together are zero for every row: there is "
+            "nothing to learn."
+        )
+    # Only ratios matter; at most 1, no sum of them can overflow.
+    weight = weight / weight.max()
+    return weight, np.flatnonzero(weight)
+
+
+def _draw_seed(random_state):
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -1,0 +1,261 @@
+"""The network: sizes, forward pass, and the cost with its gradient.
+
+All parameters are one flat vector, all weights first and then all biases, so that
+penalties, optimiser and copies see one array. Views into it are made on demand and
+never stored beside it: pickling would turn them into separate arrays.
+"""
+
+from dataclasses import dataclass
+from math import prod, sqrt
+
+import numpy as np
+
+from sk_rmsprop._activations import ACTIVATIONS
+from sk_rmsprop._losses import LOSSES
+
+# Rows are predicted in blocks whose activations fill about this many bytes.
+PREDICTION_BLOCK_BYTES = 2**21
+
+
+@dataclass(frozen=True)
+class Network:
+    """A multilayer perceptron without its weights.
+
+    Parameters
+    ----------
+    layer_sizes : tuple of int
+        Number of features, sizes of the hidden layers, number of outputs.
+    activation : str
+        Key of `ACTIVATIONS`, for the hidden layers.
+    loss : str
+        Key of `LOSSES`.
+    """
+
+    layer_sizes: tuple
+    activation: str
+    loss: str
+
+    @property
+    def coef_shapes(self):
+        """Shapes of the layers' weights, (fan_in, fan_out) each."""
+        return list(zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True))
+
+    @property
+    def n_weights(self):
+        """Number of weights: they lead the parameter vector."""
+        return sum(map(prod, self.coef_shapes))
+
+    @property
+    def n_params(self):
+        """Number of weights and biases."""
+        return self.n_weights + sum(self.layer_sizes[1:])
+
+    def layers(self, vector):
+        """Return views ``[(coef, intercept), ...]`` into a vector of n_params."""
+        layers = []
+        coef_start, intercept_start = 0, self.n_weights
+        for fan_in, fan_out in self.coef_shapes:
+            coef_stop = coef_start + fan_in * fan_out
+            intercept_stop = intercept_start + fan_out
+            coef = vector[coef_start:coef_stop].reshape(fan_in, fan_out)
+            layers.append((coef, vector[intercept_start:intercept_stop]))
+            coef_start, intercept_start = coef_stop, intercept_stop
+        return layers
+
+    def initial_params(self, rng, dtype):
+        """Draw start weights; biases are 0, and without hidden layers all are.
+
+        The weights are normal with standard deviation gain / sqrt(fan_in): K. He et
+        al., Delving Deep into Rectifiers (2015), arXiv:1502.01852. They are drawn in
+        float64 whatever the dtype, so that runs of both dtypes start alike.
+        """
+        params = np.zeros(self.n_params)
+        if len(self.layer_sizes) > 2:
+            gain = ACTIVATIONS[self.activation].gain
+            for coef, _ in self.layers(params):
+                rng.standard_normal(out=coef)
+                coef *= gain / sqrt(coef.shape[0])
+        return params.astype(dtype, copy=False)
+
+    def predict(self, params, X, link=None):
+        """Return the outputs, of shape (n_rows, n_outputs): raw, or their `link`.
+
+        The rows pass in blocks, so that the memory it takes beside the result is
+        bounded; the dtype is the wider one of `params` and `X`.
+        """
+        dtype = np.result_type(params, X)
+        params = params.astype(dtype, copy=False)
+        n_rows = X.shape[0]
+        result = np.empty((n_rows, self.layer_sizes[-1]), dtype)
+        row_bytes = dtype.itemsize * max(self.layer_sizes[1:])
+        block_size = max(1, min(n_rows, PREDICTION_BLOCK_BYTES // row_bytes))
+        forward = None
+        for start in range(0, n_rows, block_size):
+            whole = block_size == n_rows
+            block = X if whole else X[start : start + block_size]
+            block = block.astype(dtype, copy=False)
+            if forward is None or forward.n_rows != block.shape[0]:
+                forward = Forward(self, params, block.shape[0])
+            raw = forward(block)
+            if link is not None:
+                link(raw)
+            result[start : start + block_size] = raw.T
+        return result
+
+
+class Forward:
+    """The forward pass for batches of one size, with its views and buffers.
+
+    Parameters
+    ----------
+    network : Network
+    params : ndarray of shape (n_params,)
+        Read at every call, so that they may change in place in between.
+    n_rows : int
+        Rows of a batch.
+    dropout : float, default=0.0
+        Probability with which an output of a hidden layer is left out.
+    rng : numpy.random.Generator, default=None
+        Draws what is left out; needed with dropout.
+    """
+
+    def __init__(self, network, params, n_rows, *, dropout=0.0, rng=None):
+        self.n_rows = n_rows
+        self.activation = ACTIVATIONS[network.activation]
+        self.dropout = dropout
+        self.rng = rng
+        *hidden, (coef, intercept) = network.layers(params)
+        self.hidden = [_HiddenLayer(self, *layer) for layer in hidden]
+        # The output layer is laid out as (n_outputs, n_rows): see `_losses`.
+        self.output_coef = coef
+        self.output_intercept = intercept[:, np.newaxis]
+        self.raw = np.empty((len(intercept), n_rows), params.dtype)
+
+    def __call__(self, X):
+        """Return the raw outputs for `X`, in a buffer that the next call refills."""
+        below = X
+        for layer in self.hidden:
+            _product(below, layer.coef, layer.z)
+            np.add(layer.z, layer.intercept, layer.z)
+            self.activation.forward(layer.z, layer.a)
+            if self.dropout:
+                layer.drop_out(self.rng, self.dropout)
+            below = layer.output
+        if isinstance(below, np.ndarray):
+            self.output_coef.T.dot(below.T, self.raw)
+        else:
+            self.raw[...] = (below @ self.output_coef).T
+        np.add(self.raw, self.output_intercept, self.raw)
+        return self.raw
+
+
+class _HiddenLayer:
+    """Views and buffers of one hidden layer for one size of batch."""
+
+    def __init__(self, forward, coef, intercept):
+        shape = (forward.n_rows, len(intercept))
+        self.coef = coef
+        self.intercept = intercept
+        self.z = np.empty(shape, coef.dtype)
+        keeps_input = forward.activation.keeps_input
+        self.a = np.empty(shape, coef.dtype) if keeps_input else self.z
+        self.output = self.a
+        if forward.dropout:
+            self.mask = np.empty(shape, coef.dtype)
+            self.output = np.empty(shape, coef.dtype)
+
+    def drop_out(self, rng, dropout):
+        """Leave out part of the outputs and scale up the others to make up for it.
+
+        N. Srivastava et al., Dropout, Journal of Machine Learning Research 15 (2014),
+        in the inverted form, which leaves prediction as it is.
+        """
+        rng.random(dtype=self.mask.dtype, out=self.mask)
+        np.greater_equal(self.mask, dropout, out=self.mask)
+        np.multiply(self.mask, 1 / (1 - dropout), out=self.mask)
+        np.multiply(self.a, self.mask, out=self.output)
+
+
+class CostGradient:
+    """The cost of a batch and its gradient, for batches of one size.
+
+    The cost is the weighted mean of the rows' losses plus ``alpha / 2`` times the
+    sum of the squared weights (biases are not penalised).
+
+    Parameters
+    ----------
+    network : Network
+    params, gradient : ndarray of shape (n_params,)
+        `params` is read and `gradient` written at every call.
+    n_rows : int
+        Rows of a batch.
+    alpha : float, default=0.0
+        L2 penalty.
+    dropout, rng
+        As in `Forward`.
+    """
+
+    def __init__(
+        self, network, params, gradient, n_rows, *, alpha=0.0, dropout=0.0, rng=None
+    ):
+        self.forward = Forward(network, params, n_rows, dropout=dropout, rng=rng)
+        self.activation = self.forward.activation
+        self.loss = LOSSES[network.loss]
+        self.alpha = alpha
+        self.penalty = np.empty(network.n_weights, params.dtype) if alpha else None
+        self.weights = params[: network.n_weights]
+        self.weights_gradient = gradient[: network.n_weights]
+        self.gradients = network.layers(gradient)
+        self.deltas = [np.empty_like(layer.z) for layer in self.forward.hidden]
+        self.scratch = np.empty_like(self.forward.raw)
+        self.ones = np.ones(n_rows, params.dtype)
+
+    def __call__(self, X, target, weight):
+        """Return the cost and write its gradient.
+
+        Parameters
+        ----------
+        X : ndarray or CSR array of shape (n_rows, n_features)
+        target : ndarray of shape (n_outputs, n_rows)
+            Labels as numbers in [0, 1], each row's times its weight.
+        weight : ndarray of shape (n_rows,)
+            Weights that sum to 1.
+        """
+        raw = self.forward(X)
+        cost = self.loss.cost_and_gradient(raw, target, weight, self.scratch)
+        self._backward(X, raw)
+        if self.alpha:
+            cost += self._add_penalty()
+        return cost
+
+    def _backward(self, X, raw_gradient):
+        """Propagate the gradient by the raw outputs down to all parameters."""
+        hidden = self.forward.hidden
+        coef_gradient, intercept_gradient = self.gradients[-1]
+        raw_gradient.dot(self.ones, intercept_gradient)
+        delta, coef = raw_gradient.T, self.forward.output_coef
+        for i in range(len(hidden) - 1, -1, -1):
+            layer = hidden[i]
+            _product(layer.output.T, delta, coef_gradient)
+            delta = delta.dot(coef.T, self.deltas[i])
+            if self.forward.dropout:
+                np.multiply(delta, layer.mask, delta)
+            self.activation.backward(delta, layer.a, layer.z)
+            coef_gradient, intercept_gradient = self.gradients[i]
+            self.ones.dot(delta, intercept_gradient)
+            coef = layer.coef
+        _product(X.T, delta, coef_gradient)
+
+    def _add_penalty(self):
+        np.multiply(self.weights, self.alpha, self.penalty)
+        np.add(self.weights_gradient, self.penalty, self.weights_gradient)
+        return 0.5 * self.alpha * float(self.weights.dot(self.weights))
+
+
+def _product(a, b, out):
+    """Write a @ b into `out`; `a` may be sparse."""
+    if isinstance(a, np.ndarray):
+        # Half the call overhead of np.matmul, which small layers would feel.
+        a.dot(b, out)
+    else:
+        out[...] = a @ b
