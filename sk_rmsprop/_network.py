@@ -135,9 +135,9 @@ class Forward:
         """Return the raw outputs for `X`, in a buffer that the next call refills."""
         below = X
         for layer in self.hidden:
-            _product(below, layer.coef, layer.z)
-            np.add(layer.z, layer.intercept, layer.z)
-            self.activation.forward(layer.z, layer.a)
+            _product(below, layer.coef, layer.a)
+            np.add(layer.a, layer.intercept, layer.a)
+            self.activation.forward(layer.a, layer.kept)
             if self.dropout:
                 layer.drop_out(self.rng, self.dropout)
             below = layer.output
@@ -156,9 +156,9 @@ class _HiddenLayer:
         shape = (forward.n_rows, len(intercept))
         self.coef = coef
         self.intercept = intercept
-        self.z = np.empty(shape, coef.dtype)
-        keeps_input = forward.activation.keeps_input
-        self.a = np.empty(shape, coef.dtype) if keeps_input else self.z
+        self.a = np.empty(shape, coef.dtype)
+        keeps = forward.activation.keeps
+        self.kept = np.empty(shape, coef.dtype) if keeps else None
         self.output = self.a
         if forward.dropout:
             self.mask = np.empty(shape, coef.dtype)
@@ -206,7 +206,7 @@ class CostGradient:
         self.weights = params[: network.n_weights]
         self.weights_gradient = gradient[: network.n_weights]
         self.gradients = network.layers(gradient)
-        self.deltas = [np.empty_like(layer.z) for layer in self.forward.hidden]
+        self.deltas = [np.empty_like(layer.a) for layer in self.forward.hidden]
         self.scratch = np.empty_like(self.forward.raw)
         self.ones = np.ones(n_rows, params.dtype)
 
@@ -240,7 +240,7 @@ class CostGradient:
             delta = delta.dot(coef.T, self.deltas[i])
             if self.forward.dropout:
                 np.multiply(delta, layer.mask, delta)
-            self.activation.backward(delta, layer.a, layer.z)
+            self.activation.backward(delta, layer.a, layer.kept)
             coef_gradient, intercept_gradient = self.gradients[i]
             self.ones.dot(delta, intercept_gradient)
             coef = layer.coef
