@@ -1,7 +1,7 @@
 """RMSprop, the optimiser."""
 
 from math import isfinite, log
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -132,11 +132,11 @@ class RMSprop:
         self.beta = _in_range("beta", beta)
         self.epsilon = _in_range("epsilon", epsilon)
         self.momentum = _in_range("momentum", momentum)
-        self.nesterov = bool(nesterov)
-        self.centered = bool(centered)
+        self.nesterov = _flag("nesterov", nesterov)
+        self.centered = _flag("centered", centered)
         self.weight_decay = _in_range("weight_decay", weight_decay)
-        self.bias_correction = bool(bias_correction)
-        self.epsilon_in_sqrt = bool(epsilon_in_sqrt)
+        self.bias_correction = _flag("bias_correction", bias_correction)
+        self.epsilon_in_sqrt = _flag("epsilon_in_sqrt", epsilon_in_sqrt)
         self.initial_square_average = _in_range(
             "initial_square_average", initial_square_average
         )
@@ -169,10 +169,12 @@ class RMSprop:
         """
         if learning_rate is None:
             learning_rate = self.learning_rate
-        _in_range("learning_rate", learning_rate)
+        learning_rate = _in_range("learning_rate", learning_rate)
         _check_arrays(params, gradient)
-        order = _memory_order(params)
-        self.update_for(params, np.asarray(gradient, order=order))(learning_rate)
+        gradient = np.asarray(gradient, order=_memory_order(params))
+        if np.may_share_memory(params, gradient):
+            gradient = gradient.copy(order="K")
+        self.update_for(params, gradient)(learning_rate)
 
     def update_for(self, params, gradient, n_decayed=None):
         """Return the step as a callable bound to one pair of arrays.
@@ -183,7 +185,7 @@ class RMSprop:
         Parameters
         ----------
         params, gradient : ndarray
-            As in `step`.
+            As in `step`, but both contiguous in the same order, and apart in memory.
         n_decayed : int, default=None
             Weight decay applies to this many leading parameters; None means to all.
 
@@ -193,6 +195,7 @@ class RMSprop:
             ``update(learning_rate)`` makes one step.
         """
         _check_arrays(params, gradient)
+        _check_bound(params, gradient, n_decayed)
         self._check_state(params)
         self._prepare_state(params)
         return _Update(self, params, gradient, n_decayed)
@@ -218,6 +221,8 @@ class RMSprop:
         for name in _STATE_ARRAYS:
             new.__dict__[name] = _copy_of(self.__dict__[name])
         return new
+
+    __copy__ = copy
 
     def __repr__(self):
         return (
@@ -278,7 +283,9 @@ class _Update:
         # small array takes twice as long.
         self.beta = np.array(optimizer.beta, params.dtype)
         self.rest = np.array(1 - optimizer.beta, params.dtype)
-        self.epsilon = np.array(optimizer.epsilon, params.dtype)
+        # An epsilon that rounds to zero would give 0 / 0.
+        epsilon = max(optimizer.epsilon, np.finfo(params.dtype).tiny)
+        self.epsilon = np.array(epsilon, params.dtype)
         self.momentum = np.array(optimizer.momentum, params.dtype)
         self.rate = np.empty((), params.dtype)
         self.momentum_rate = np.empty((), params.dtype)
@@ -394,7 +401,7 @@ def _copy_of(array):
 
 def _flat_view(array):
     """Return a 1-D view of a contiguous array, in the order of its memory."""
-    return array.reshape(-1, order="A")
+    return np.asarray(array).reshape(-1, order="A")
 
 
 def _memory_order(array):
@@ -402,13 +409,19 @@ def _memory_order(array):
 
 
 def _in_range(name, value):
-    """Return `value`, or raise if it is not a number in the range of `name`."""
+    """Return `value` as a float, or raise if it is not in the range of `name`."""
     in_range, words = _RANGES[name]
-    if not isinstance(value, (Real, np.number)) or isinstance(value, bool):
+    if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {value!r}.")
     if not (isfinite(value) and in_range(value)):
         raise ValueError(f"{name} must be {words} and finite, got {value!r}.")
-    return value
+    return float(value)
+
+
+def _flag(name, value):
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a bool, got {value!r}.")
+    return bool(value)
 
 
 def _check_arrays(params, gradient):
@@ -436,4 +449,20 @@ def _check_arrays(params, gradient):
     if not params.flags.forc:
         raise ValueError(
             "params must be contiguous to be updated in place; copy it first."
+        )
+
+
+def _check_bound(params, gradient, n_decayed):
+    if not gradient.flags[f"{_memory_order(params)}_CONTIGUOUS"]:
+        raise ValueError(
+            "gradient must be contiguous in the same order as params to be bound."
+        )
+    if n_decayed is None:
+        return
+    if not isinstance(n_decayed, Integral):
+        raise TypeError(f"n_decayed must be an integer or None, got {n_decayed!r}.")
+    if not 0 <= n_decayed <= params.size:
+        raise ValueError(
+            f"n_decayed must be from 0 to the {params.size} parameters, got "
+            f"{n_decayed!r}."
         )
