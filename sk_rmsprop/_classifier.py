@@ -644,7 +644,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _make_network(self, n_features, n_outputs, multilabel):
         hidden = self.hidden_layer_sizes
-        hidden = [hidden] if isinstance(hidden, Integral) else list(hidden)
+        hidden = [hidden] if np.ndim(hidden) == 0 else list(hidden)
         if not all(isinstance(size, Integral) and size > 0 for size in hidden):
             raise ValueError(
                 "hidden_layer_sizes must be positive integers, got "

@@ -396,7 +396,7 @@ def _flush_interval(*decays):
 
 
 def _copy_of(array):
-    return None if array is None else array.copy(order="K")
+    return None if array is None else np.array(array, order="K")
 
 
 def _flat_view(array):

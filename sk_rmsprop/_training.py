@@ -428,7 +428,8 @@ class EarlyStopping:
 
     def update(self, score, state):
         """Take note of a state and its score; of equal scores, keep the later one."""
-        best = -math.inf if self.score is None else self.score
+        unknown = self.score is None or math.isnan(self.score)
+        best = -math.inf if unknown else self.score
         self.n_no_change = 0 if score - best > self.tol else self.n_no_change + 1
         if score >= best or self.state is None:
             self.score, self.state = score, state
