@@ -3,8 +3,9 @@
 from importlib.metadata import version
 
 from sk_rmsprop._classifier import RMSpropMLPClassifier
+from sk_rmsprop._display import TrainingHistoryDisplay
 from sk_rmsprop._rmsprop import RMSprop
 
 __version__ = version("sk-rmsprop")
 
-__all__ = ["RMSprop", "RMSpropMLPClassifier"]
+__all__ = ["RMSprop", "RMSpropMLPClassifier", "TrainingHistoryDisplay"]

@@ -116,7 +116,9 @@ class TrainingState:
 
     def copy(self):
         """Return a state that shares nothing that training changes."""
-        return replace(self, params=self.params.copy(), optimizer=self.optimizer.copy())
+        # np.array also makes a plain array of a memory-mapped one.
+        params = np.array(self.params)
+        return replace(self, params=params, optimizer=self.optimizer.copy())
 
 
 class TrainingResult(NamedTuple):
