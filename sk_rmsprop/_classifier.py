@@ -683,18 +683,20 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _options(self, data):
         n_rows = len(data.rows)
         batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
+        max_norm = self.max_grad_norm
+        # Python floats: with NumPy's float64 numbers float32 arithmetic would widen.
         return _training.Options(
-            learning_rate=self.learning_rate,
+            learning_rate=float(self.learning_rate),
             learning_rate_schedule=self.learning_rate_schedule,
-            alpha=self.alpha,
-            dropout=self.dropout,
-            label_smoothing=self.label_smoothing,
-            max_grad_norm=self.max_grad_norm,
+            alpha=float(self.alpha),
+            dropout=float(self.dropout),
+            label_smoothing=float(self.label_smoothing),
+            max_grad_norm=None if max_norm is None else float(max_norm),
             batch_size=min(batch_size, n_rows),
-            shuffle=self.shuffle,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
+            shuffle=bool(self.shuffle),
+            max_iter=int(self.max_iter),
+            tol=float(self.tol),
+            n_iter_no_change=float(self.n_iter_no_change),
         )
 
     def _check_same_classes(self, classes, given):

@@ -55,15 +55,23 @@ def _softmax_cross_entropy(raw, target, weight, scratch):
 
 
 def _sigmoid_cross_entropy(raw, target, weight, scratch):
-    # loss = log(1 + exp(raw)) - label * raw, summed over the outputs.
-    label_term = np.vdot(target, raw)
-    np.logaddexp(raw, 0, scratch)
+    # loss = log(1 + exp(raw)) - label * raw, summed over the outputs. Both terms grow
+    # with raw; with log(1 + exp(raw)) = max(raw, 0) + log(1 + exp(-|raw|)) what would
+    # cancel between them is ((raw > 0) - label) * raw, exactly 0 for a right output.
+    np.greater(raw, 0, scratch)
+    np.multiply(scratch, weight, scratch)
+    np.subtract(scratch, target, scratch)
+    label_term = np.vdot(scratch, raw)
+    np.abs(raw, scratch)
+    np.negative(scratch, scratch)
+    np.exp(scratch, scratch)
+    np.log1p(scratch, scratch)
     log_term = scratch.dot(weight).sum()
     # d loss / d raw = sigmoid(raw) - label, both times the weight.
     expit(raw, raw)
     np.multiply(raw, weight, raw)
     np.subtract(raw, target, raw)
-    return float(log_term - label_term)
+    return float(log_term + label_term)
 
 
 def _softmax(raw):

@@ -13,7 +13,8 @@ import numpy as np
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._losses import LOSSES
 
-# Rows are predicted in blocks whose activations fill about this many bytes.
+# Rows are predicted in blocks whose activations (and inputs, where they are cast) fill
+# about this many bytes.
 PREDICTION_BLOCK_BYTES = 2**21
 
 
@@ -87,7 +88,8 @@ class Network:
         params = params.astype(dtype, copy=False)
         n_rows = X.shape[0]
         result = np.empty((n_rows, self.layer_sizes[-1]), dtype)
-        row_bytes = dtype.itemsize * max(self.layer_sizes[1:])
+        cast = isinstance(X, np.ndarray) and X.dtype != dtype
+        row_bytes = dtype.itemsize * max(self.layer_sizes[0 if cast else 1 :])
         block_size = max(1, min(n_rows, PREDICTION_BLOCK_BYTES // row_bytes))
         forward = None
         for start in range(0, n_rows, block_size):
