@@ -1,0 +1,501 @@
+"""Tests of scikit-learn's callbacks, where this version of it has them."""
+
+import functools
+import importlib
+import pickle
+import sys
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_rmsprop import RMSpropMLPClassifier, _callbacks
+
+
+@pytest.fixture
+def callback():
+    """Return scikit-learn's module of callbacks; without it the test is skipped."""
+    return pytest.importorskip("sklearn.callback")
+
+
+@pytest.fixture
+def data():
+    """Three well separated classes named by strings."""
+    rng = np.random.default_rng(0)
+    codes = rng.permutation(np.arange(60) % 3)
+    X = 3 * np.eye(3, 4)[codes] + 0.5 * rng.standard_normal((60, 4))
+    return X, np.array(["ape", "bee", "cow"])[codes]
+
+
+def small(**params):
+    """Return a quick classifier whose schedule ends with `max_iter`, unwarned."""
+    defaults = {
+        "hidden_layer_sizes": (6,),
+        "learning_rate": 0.02,
+        "learning_rate_schedule": "linear",
+        "max_iter": 4,
+        "batch_size": 16,
+        "random_state": 0,
+    }
+    return RMSpropMLPClassifier(**{**defaults, **params})
+
+
+def params_of(clf):
+    """Return all weights and biases as one array."""
+    return np.concatenate([a.ravel() for a in clf.coefs_ + clf.intercepts_])
+
+
+def assert_same_model(clf, other):
+    np.testing.assert_array_equal(params_of(clf), params_of(other))
+
+
+class Recorder:
+    """Notes every call, and does `at_end` at the end of every epoch."""
+
+    def __init__(self, at_end=lambda fitted: None):
+        self.at_end = at_end
+        self.events = []
+        self.kept = []
+
+    def setup(self, estimator, context):
+        self.note("setup", context)
+
+    def teardown(self, estimator, context):
+        self.note("teardown", context)
+
+    def on_fit_task_begin(self, estimator, context, *, X, y, metadata):
+        self.note("begin", context)
+        self.kept.append((estimator, X, y, metadata))
+
+    def on_fit_task_end(self, estimator, context, *, X, y, metadata, fitted_estimator):
+        self.note("end", context)
+        self.kept.append((estimator, X, y, metadata))
+        if context.task_name == "epoch":
+            return self.at_end(fitted_estimator)
+        return None
+
+    def note(self, event, context):
+        self.events.append((event, context.task_name, context.task_id))
+
+
+def epoch_events(n_epochs):
+    events = []
+    for epoch in range(n_epochs):
+        events += [("begin", "epoch", epoch), ("end", "epoch", epoch)]
+    return events
+
+
+def all_events(n_epochs):
+    return [
+        ("setup", "fit", 0),
+        ("begin", "fit", 0),
+        *epoch_events(n_epochs),
+        ("end", "fit", 0),
+        ("teardown", "fit", 0),
+    ]
+
+
+# --- The sequence of tasks ------------------------------------------------------------
+
+
+def test_one_task_per_epoch(data, callback):
+    recorder = Recorder()
+    clf = small().set_callbacks(recorder)
+    assert clf.fit(*data) is clf
+    assert recorder.events == all_events(4)
+
+
+def test_tasks_form_a_tree(data, callback):
+    contexts = []
+
+    class Contexts(Recorder):
+        def note(self, event, context):
+            contexts.append((event, context))
+
+    small().set_callbacks(Contexts()).fit(*data)
+    (_, root), *others = contexts
+    assert root.max_subtasks == 4
+    assert root.parent is None
+    epochs = [context for _, context in others if context.task_name == "epoch"]
+    assert len(epochs) == 8
+    assert all(context.parent is root for context in epochs)
+    assert all(context.max_subtasks == 0 for context in epochs)
+    assert {context.estimator_name for _, context in contexts} == {
+        "RMSpropMLPClassifier"
+    }
+
+
+def test_an_early_end_leaves_no_task_open(data, callback):
+    recorder = Recorder()
+    clf = small(n_iter_no_change=1, tol=10.0, max_iter=50).set_callbacks(recorder)
+    clf.fit(*data)
+    assert clf.n_iter_ == 2
+    assert recorder.events == all_events(2)
+
+
+def test_callbacks_change_nothing(data, callback):
+    options = {"dropout": 0.2, "early_stopping": True}
+    clf = small(**options).set_callbacks(Recorder()).fit(*data)
+    assert_same_model(clf, small(**options).fit(*data))
+    assert vars(clf).keys() - vars(small(**options).fit(*data)).keys() == {
+        "_skl_callbacks"
+    }
+
+
+def test_several_callbacks_and_none(data, callback):
+    first, second = Recorder(), Recorder()
+    clf = small().set_callbacks(first, second).fit(*data)
+    assert first.events == second.events == all_events(4)
+    clf.set_callbacks().fit(*data)
+    assert first.events == all_events(4)
+
+
+def test_every_fit_is_a_run_of_its_own(data, callback):
+    recorder = Recorder()
+    clf = small(warm_start=True).set_callbacks(recorder).fit(*data).fit(*data)
+    assert clf.t_ == 8 * 60
+    assert recorder.events == all_events(4) + all_events(4)
+
+
+def test_partial_fit_calls_no_callbacks(data, callback):
+    recorder = Recorder()
+    clf = small().set_callbacks(recorder)
+    clf.partial_fit(*data, classes=["ape", "bee", "cow"])
+    assert recorder.events == []
+
+
+def test_what_is_no_callback_is_refused(callback):
+    with pytest.raises(TypeError, match="callbacks"):
+        small().set_callbacks(print)
+
+
+# --- What the hooks are given ---------------------------------------------------------
+
+
+def test_hooks_get_the_data_as_they_were_given(data, callback):
+    X, y = data
+    frame, y = pd.DataFrame(X, columns=list("abcd")), y.tolist()
+    weight = [1.0] * 60
+    recorder = Recorder()
+    clf = small().set_callbacks(recorder).fit(frame, y, sample_weight=weight)
+    assert len(recorder.kept) == 10
+    for estimator, X_seen, y_seen, metadata in recorder.kept:
+        assert estimator is clf
+        assert X_seen is frame
+        assert y_seen is y
+        assert metadata == {"sample_weight": weight}
+
+
+def test_hooks_get_no_metadata_where_there_are_none(data, callback):
+    recorder = Recorder()
+    small().set_callbacks(recorder).fit(*data)
+    assert all(metadata is None for *_, metadata in recorder.kept)
+
+
+def test_the_fitted_estimator_is_that_of_its_epoch(data, callback):
+    X, y = data
+    fitted = []
+    clf = small().set_callbacks(Recorder(fitted.append)).fit(X, y)
+    assert len(fitted) == 4
+    for n_epochs, estimator in enumerate(fitted, start=1):
+        reference = small()
+        for _ in range(n_epochs):
+            reference.partial_fit(X, y, classes=clf.classes_)
+        # Of the epochs that followed it knows nothing.
+        assert_same_model(estimator, reference)
+        assert estimator.classes_.tolist() == ["ape", "bee", "cow"]
+        assert estimator.n_iter_ == n_epochs
+        assert estimator.t_ == 60 * n_epochs
+        assert estimator.loss_curve_ == clf.loss_curve_[:n_epochs]
+        assert estimator.loss_ == clf.loss_curve_[n_epochs - 1]
+        assert estimator.optimizer_.n_steps_ == 4 * n_epochs
+        np.testing.assert_array_equal(
+            estimator.predict(X),
+            estimator.classes_[estimator.predict_proba(X).argmax(axis=1)],
+        )
+    assert_same_model(fitted[-1], clf)
+
+
+def test_the_fitted_estimator_knows_the_validation(data, callback):
+    X, y = data
+    fitted = []
+    clf = small(scoring="accuracy").set_callbacks(Recorder(fitted.append))
+    clf.fit(X, y, X_val=X[:20], y_val=y[:20])
+    for n_epochs, estimator in enumerate(fitted, start=1):
+        assert estimator.validation_scores_ == clf.validation_scores_[:n_epochs]
+        assert estimator.best_validation_score_ == max(estimator.validation_scores_)
+        assert estimator.score(X[:20], y[:20]) == estimator.validation_scores_[-1]
+
+
+def test_the_fitted_estimator_takes_frames_without_a_warning(data, callback):
+    X, y = data
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    scores = []
+    recorder = Recorder(lambda fitted: scores.append(fitted.score(frame, y)))
+    small().set_callbacks(recorder).fit(frame, y)
+    assert len(scores) == 4
+
+
+def test_training_the_fitted_estimator_on_leaves_the_fit_alone(data, callback):
+    X, y = data
+
+    def train_on(fitted):
+        fitted.set_params(early_stopping=False).partial_fit(X, y)
+
+    clf = small().set_callbacks(Recorder(train_on)).fit(X, y)
+    assert_same_model(clf, small().fit(X, y))
+    assert len(clf.history_) == 4
+
+
+def save(path, fitted):
+    joblib.dump(fitted, path)
+
+
+def test_the_fitted_estimator_can_be_saved_in_the_hook(data, callback, tmp_path):
+    X, y = data
+    path = tmp_path / "model.joblib"
+    clf = small().set_callbacks(Recorder(functools.partial(save, path))).fit(X, y)
+    loaded = joblib.load(path).set_callbacks()
+    assert_same_model(loaded, clf)
+    assert_same_model(loaded.partial_fit(X, y), clf.partial_fit(X, y))
+    assert_same_model(loaded.fit(X, y), clf.fit(X, y))
+
+
+# --- Stopping and failing -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_epochs", [1, 3])
+def test_a_hook_stops_the_fit(data, callback, n_epochs, capsys):
+    recorder = Recorder(lambda fitted: fitted.n_iter_ == n_epochs)
+    clf = small(max_iter=9, learning_rate_schedule="constant", verbose=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        clf.set_callbacks(recorder).fit(*data)
+    assert clf.n_iter_ == n_epochs
+    assert recorder.events == all_events(n_epochs)
+    assert "a callback has asked for it" in capsys.readouterr().out
+    reference = small(learning_rate_schedule="constant")
+    for _ in range(n_epochs):
+        reference.partial_fit(*data, classes=clf.classes_)
+    assert_same_model(clf, reference)
+
+
+def test_one_of_several_callbacks_stops_the_fit(data, callback):
+    never, always = Recorder(), Recorder(lambda fitted: True)
+    clf = small().set_callbacks(always, never).fit(*data)
+    assert clf.n_iter_ == 1
+    assert never.events == all_events(1)
+
+
+def test_a_stop_with_early_stopping_returns_the_best_epoch(data, callback):
+    scores = iter([0.5, 0.9, 0.1, 0.2])
+    clf = small(early_stopping=True, scoring=lambda clf, X, y: next(scores), max_iter=9)
+    clf.set_callbacks(Recorder(lambda fitted: fitted.n_iter_ == 4)).fit(*data)
+    assert clf.n_iter_ == 4
+    assert clf.t_ == 2 * 54
+    assert clf.best_validation_score_ == 0.9
+
+
+@pytest.mark.parametrize("fitted_before", [False, True])
+def test_an_error_in_a_hook_changes_nothing(data, callback, fitted_before):
+    def fail(fitted):
+        if fitted.n_iter_ == 2:
+            raise RuntimeError("disk full")
+
+    recorder = Recorder(fail)
+    clf = small()
+    if fitted_before:
+        clf.fit(*data)
+    clf.set_callbacks(recorder)
+    before = vars(clf).copy()
+    with pytest.raises(RuntimeError, match="disk full"):
+        clf.fit(*data)
+    assert vars(clf) == before
+    assert recorder.events[-1] == ("teardown", "fit", 0)
+    assert recorder.events[1:-1] == [("begin", "fit", 0), *epoch_events(2)]
+    # And it can be fitted again.
+    clf.set_callbacks().fit(*data)
+
+
+def test_diverging_training_tears_the_callbacks_down(data, callback):
+    recorder = Recorder()
+    clf = small(learning_rate=1e300).set_callbacks(recorder)
+    with pytest.raises(ValueError, match="diverged"):
+        clf.fit(*data)
+    assert recorder.events[-1] == ("teardown", "fit", 0)
+    assert vars(clf).keys() == vars(small()).keys() | {"_skl_callbacks"}
+
+
+def test_bad_data_reach_no_callback(data, callback):
+    recorder = Recorder()
+    with pytest.raises(ValueError, match="NaN"):
+        small().set_callbacks(recorder).fit(data[0] * np.nan, data[1])
+    assert recorder.events == []
+
+
+def test_ctrl_c_in_a_hook_keeps_the_finished_epochs(data, callback):
+    def interrupt(fitted):
+        if fitted.n_iter_ == 3:
+            raise KeyboardInterrupt
+
+    recorder = Recorder(interrupt)
+    clf = small(max_iter=9, learning_rate_schedule="constant")
+    clf.set_callbacks(recorder)
+    with pytest.warns(UserWarning, match="interrupted.*after 3 epochs") as caught:
+        clf.fit(*data)
+    assert [w.category for w in caught] == [UserWarning]
+    assert clf.n_iter_ == len(clf.history_) == 3
+    assert recorder.events == all_events(3)
+    reference = small(learning_rate_schedule="constant")
+    for _ in range(3):
+        reference.partial_fit(*data, classes=clf.classes_)
+    assert_same_model(clf, reference)
+
+
+def test_ctrl_c_in_the_last_hook_keeps_all_epochs(data, callback):
+    class Interrupting(Recorder):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "fit":
+                raise KeyboardInterrupt
+
+    recorder = Interrupting()
+    clf = small().set_callbacks(recorder)
+    with pytest.warns(UserWarning, match=r"interrupted.*after 4 epochs"):
+        clf.fit(*data)
+    assert_same_model(clf, small().fit(*data))
+    assert recorder.events[-1] == ("teardown", "fit", 0)
+
+
+# --- Copies and files -----------------------------------------------------------------
+
+
+def go_on(fitted):
+    """Ask for nothing; unlike a lambda it can be pickled."""
+
+
+def test_pickle_with_callbacks_set(data, callback):
+    clf = small().set_callbacks(Recorder(go_on)).fit(*data)
+    clf._skl_callbacks[0].kept.clear()
+    loaded = pickle.loads(pickle.dumps(clf))
+    assert_same_model(loaded, clf)
+    loaded.fit(*data)
+    assert loaded._skl_callbacks[0].events == all_events(4) + all_events(4)
+    assert clf._skl_callbacks[0].events == all_events(4)
+
+
+def test_clone_keeps_the_callbacks(data, callback):
+    recorder = Recorder()
+    clf = clone(small().set_callbacks(recorder).fit(*data))
+    assert not hasattr(clf, "coefs_")
+    clf.fit(*data)
+    assert recorder.events == all_events(4) + all_events(4)
+
+
+# --- scikit-learn's own callbacks -----------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scoring_monitor(data, callback, weighted):
+    X, y = data
+    weight = np.linspace(0.1, 2, 60) if weighted else None
+    monitor = callback.ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
+    fitted = []
+    clf = small(hidden_layer_sizes=()).set_callbacks(monitor, Recorder(fitted.append))
+    clf.fit(X, y, sample_weight=weight)
+    log = monitor.get_logs().data
+    epochs = [entry for entry in log if entry["task_name"] == "epoch"]
+    assert [entry["task_id"] for entry in epochs] == [0, 1, 2, 3]
+    for entry, estimator in zip(epochs, fitted, strict=True):
+        assert entry["accuracy"] == estimator.score(X, y, sample_weight=weight)
+    losses = [entry["neg_log_loss"] for entry in epochs]
+    assert losses == sorted(losses)
+    (of_fit,) = (entry for entry in log if entry["task_name"] == "fit")
+    assert of_fit["accuracy"] == clf.score(X, y, sample_weight=weight)
+
+
+def test_scoring_monitor_of_a_frame(data, callback):
+    X, y = data
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    small().set_callbacks(monitor).fit(frame, y)
+    assert len(monitor.get_logs().data) == 5
+
+
+def test_progress_bar(data, callback, capsys):
+    pytest.importorskip("rich")
+    small().set_callbacks(callback.ProgressBar()).fit(*data)
+    assert "RMSpropMLPClassifier - fit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_progress_bar_of_a_search(data, callback, capsys, n_jobs):
+    pytest.importorskip("rich")
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), small()),
+        {"rmspropmlpclassifier__beta": [0.8, 0.9]},
+        cv=2,
+        n_jobs=n_jobs,
+    )
+    search.set_callbacks(callback.ProgressBar(max_propagation_depth=None))
+    with joblib.parallel_config(backend="threading"):
+        search.fit(*data)
+    out = capsys.readouterr().out
+    assert "GridSearchCV - fit" in out
+    assert "RMSpropMLPClassifier - fit" in out
+    assert search.best_score_ > 0.9
+
+
+def test_callbacks_reach_the_classifier_through_a_pipeline(data, callback):
+    class Propagated(Recorder):
+        max_propagation_depth = None
+
+    recorder = Propagated()
+    pipe = make_pipeline(StandardScaler(), small()).set_callbacks(recorder)
+    pipe.fit(*data)
+    epochs = [event for event in recorder.events if event[1] == "epoch"]
+    assert epochs == epoch_events(4)
+    assert not hasattr(pipe[-1], "_skl_callbacks")
+
+
+# --- Without callbacks ----------------------------------------------------------------
+
+
+def test_without_callbacks_nothing_is_asked_of_them(data, callback, monkeypatch):
+    def asked(*args, **kwargs):
+        raise AssertionError("callbacks were asked for")
+
+    monkeypatch.setattr(callback.CallbackContext, "_from_estimator", asked)
+    small().fit(*data)
+
+
+@pytest.fixture
+def without_module(monkeypatch):
+    """The package's module, imported anew as on scikit-learn before 1.9."""
+    monkeypatch.setitem(sys.modules, "sklearn.callback", None)
+    monkeypatch.delitem(sys.modules, "sk_rmsprop._callbacks")
+    module = importlib.import_module("sk_rmsprop._callbacks")
+    yield module
+    # `import_module` has replaced the attribute of the package as well.
+    sys.modules["sk_rmsprop"]._callbacks = _callbacks
+
+
+def test_before_version_1_9_the_mixin_is_empty(without_module):
+    estimator = without_module.CallbackSupportMixin()
+    assert not hasattr(estimator, "set_callbacks")
+    calls = without_module.FitCallbacks(estimator, 3, [[1.0]], [1], None)
+    calls.begin_epoch()
+    assert not calls.end_epoch(dict)
+    calls.end_fit(dict)
+
+
+def test_the_classifier_has_callbacks_where_scikit_learn_has(data):
+    exists = importlib.util.find_spec("sklearn.callback") is not None
+    assert hasattr(small(), "set_callbacks") == exists
+    assert small().fit(*data).score(*data) > 0.9

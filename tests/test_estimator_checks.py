@@ -1,0 +1,196 @@
+"""scikit-learn's checks of what an estimator must do, for every kind of model."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest import SkipTest
+
+import pytest
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import (
+    check_classifier_multioutput,
+    check_dataframe_column_names_consistency,
+    check_inplace_ensure_writeable,
+    check_param_validation,
+    estimator_checks_generator,
+    parametrize_with_checks,
+)
+
+import sk_rmsprop
+from sk_rmsprop import RMSpropMLPClassifier
+from sk_rmsprop._schedules import SCHEDULES
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def make(**params):
+    """Return an estimator with as few epochs as the checks of accuracy take."""
+    return RMSpropMLPClassifier(**({"max_iter": 50} | params))
+
+
+DEFAULT = RMSpropMLPClassifier()
+MODELS = [
+    # An option alone, its value such as users choose
+    make(momentum=0.9),
+    make(momentum=0.9, nesterov=True),
+    make(centered=True),
+    make(alpha=1e-3),
+    make(weight_decay=0.1),
+    make(label_smoothing=0.1),
+    make(max_grad_norm=1.0),
+    make(hidden_layer_sizes=()),
+    # Slow starters need a higher rate for so few epochs.
+    make(hidden_layer_sizes=(20, 10, 5), learning_rate=0.01),
+    *[
+        make(learning_rate_schedule=schedule, learning_rate=0.005)
+        for schedule in SCHEDULES
+    ],
+    *[
+        make(activation=activation)
+        for activation in ("relu", "leaky_relu", "elu", "selu", "gelu", "silu")
+    ],
+    # Several together
+    make(momentum=0.9, nesterov=True, centered=True),
+    make(alpha=1e-3, weight_decay=0.01, label_smoothing=0.1, max_grad_norm=1.0),
+]
+EARLY_STOPPING = make(early_stopping=True)
+DROPOUT = make(dropout=0.2)
+
+WEIGHT_EQUIVALENCE = (
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+)
+CALLING_PARTIAL_FIT = (
+    "check_fit_score_takes_y",
+    "check_n_features_in_after_fitting",
+    "check_estimators_partial_fit_n_features",
+)
+# Why a check may skip itself; nothing else may be skipped.
+ALLOWED_SKIPS = {
+    "check_array_api_input": "SCIPY_ARRAY_API is not set",
+    "check_classifiers_multilabel_output_format_decision_function": "does not have a "
+    "decision_function",
+}
+
+
+def expected_failures(estimator):
+    """Return the checks that cannot hold, with the reasons."""
+    failures = {}
+    if estimator.early_stopping:
+        # A repeated row can be on both sides of the split.
+        reason = "what is held out depends on the number of rows"
+        failures |= dict.fromkeys(WEIGHT_EQUIVALENCE, reason)
+        reason = "partial_fit refuses early_stopping"
+        failures |= dict.fromkeys(CALLING_PARTIAL_FIT, reason)
+    if estimator.dropout:
+        reason = "every row draws its own mask, repeated ones too"
+        failures |= dict.fromkeys(WEIGHT_EQUIVALENCE, reason)
+    return failures
+
+
+def name_of(check):
+    return check.func.__name__
+
+
+def every_check(estimators):
+    mark = parametrize_with_checks(
+        estimators, expected_failed_checks=expected_failures
+    ).mark
+    names, checks = mark.args
+    # Older versions of scikit-learn pass a generator, which pytest 9 deprecates.
+    return pytest.mark.parametrize(names, list(checks), **mark.kwargs)
+
+
+@every_check([DEFAULT, *MODELS, EARLY_STOPPING, DROPOUT])
+def test_check(estimator, check):
+    reason = None
+    try:
+        check(estimator)
+    except SkipTest as skip:
+        reason = str(skip)
+    if reason is not None:
+        assert ALLOWED_SKIPS.get(name_of(check), "not allowed") in reason
+        pytest.skip(reason)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_classifier_multioutput,
+        check_dataframe_column_names_consistency,
+        check_inplace_ensure_writeable,
+        check_param_validation,
+    ],
+)
+def test_check_that_scikit_learn_does_not_run_by_itself(check):
+    check("RMSpropMLPClassifier", make())
+
+
+def test_check_that_needs_an_environment_variable():
+    # It is read when scikit-learn and SciPy are imported.
+    script = (
+        "import warnings\n"
+        "from sklearn.utils.estimator_checks import check_estimator\n"
+        "from sk_rmsprop import RMSpropMLPClassifier\n"
+        "warnings.simplefilter('ignore')\n"
+        "results = check_estimator(RMSpropMLPClassifier(max_iter=50), on_skip=None)\n"
+        "for result in results:\n"
+        "    if result['status'] == 'skipped':\n"
+        "        print(result['check_name'])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        cwd=Path(sk_rmsprop.__file__).parents[1],
+        env=os.environ | {"SCIPY_ARRAY_API": "1"},
+        text=True,
+        timeout=300,
+    )
+    assert set(run.stdout.split()) <= set(ALLOWED_SKIPS) - {"check_array_api_input"}
+
+
+@pytest.mark.parametrize("estimator", [DEFAULT, *MODELS])
+def test_no_failure_is_expected_of_what_promises_none(estimator):
+    assert expected_failures(estimator) == {}
+
+
+@pytest.mark.parametrize("estimator", [EARLY_STOPPING, DROPOUT])
+def test_expected_failures_have_the_reason_given(estimator):
+    # An expected failure would hide any other error in the same check.
+    expected = expected_failures(estimator)
+    failed = set()
+    for estimator_of_check, check in estimator_checks_generator(estimator):
+        name = name_of(check)
+        if name in expected:
+            why = "early_stopping" if name in CALLING_PARTIAL_FIT else "not equivalent"
+            with pytest.raises((AssertionError, ValueError), match=why):
+                check(estimator_of_check)
+            failed.add(name)
+    assert failed == set(expected)
+
+
+@pytest.mark.parametrize("estimator", [DEFAULT, EARLY_STOPPING, DROPOUT])
+def test_no_tag_switches_checks_off(estimator):
+    tags = get_tags(estimator)
+    assert not tags.no_validation
+    assert not tags.non_deterministic
+    assert not tags._skip_test
+    assert not tags.classifier_tags.poor_score
+    # These tags switch checks on.
+    assert tags.input_tags.sparse
+    assert tags.classifier_tags.multi_class
+    assert tags.classifier_tags.multi_label
+
+
+def test_checks_of_all_kinds_are_run():
+    names = {name_of(check) for _, check in estimator_checks_generator(DEFAULT)}
+    assert len(names) > 50
+    assert {*WEIGHT_EQUIVALENCE, *CALLING_PARTIAL_FIT} < names
+    assert {
+        "check_classifiers_train",
+        "check_class_weight_classifiers",
+        "check_classifiers_multilabel_output_format_predict_proba",
+        "check_estimator_sparse_array",
+    } < names
