@@ -413,6 +413,11 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             early_stopping=self.early_stopping,
             monitor=_FitMonitor(self, job, callbacks),
         )
+        if result.best_score is not None and np.isnan(result.best_score):
+            raise ValueError(
+                f"scoring={self.scoring!r} returned NaN after every epoch: early "
+                "stopping has nothing to go by."
+            )
         self._finish(job, result)
         self._report_stop(result)
         callbacks.end_fit(dict)
@@ -736,7 +741,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                     f"{self.class_weight}."
                 )
             return weight
-        totals = np.bincount(target, sample_weight, minlength=len(classes))
+        totals = np.bincount(target, sample_weight, minlength=len(classes)).astype(float)
         present = totals > 0
         mean = totals.sum() / max(1, present.sum())
         return np.divide(mean, totals, out=np.zeros_like(totals), where=present)

@@ -206,7 +206,13 @@ class RMSprop:
         return [array for array in arrays if array is not None]
 
     def take_state(self, other):
-        """Go on from copies of another optimiser's state, as far as options use it."""
+        """Go on from copies of another optimiser's state, as far as options use it.
+
+        Parameters
+        ----------
+        other : RMSprop
+            It is not changed.
+        """
         self.square_average_ = _copy_of(other.square_average_)
         self.gradient_average_ = (
             _copy_of(other.gradient_average_) if self.centered else None
