@@ -13,6 +13,11 @@ import numpy as np
 from scipy.special import expit
 
 
+def scratch_like(raw):
+    """Return the scratch array that a loss takes for raw outputs like these."""
+    return np.empty((max(2, raw.shape[0]), raw.shape[1]), raw.dtype)
+
+
 class Loss(NamedTuple):
     """One row of the table.
 
@@ -22,7 +27,7 @@ class Loss(NamedTuple):
         ``cost_and_gradient(raw, target, weight, scratch)`` returns the weighted sum
         of the rows' losses and overwrites `raw` with its gradient. `weight` has
         shape (n_rows,); `target` is already multiplied by it. `scratch` has shape
-        (n_outputs, n_rows).
+        (max(2, n_outputs), n_rows).
     link : callable
         ``link(raw)`` overwrites raw outputs with probabilities.
     log_link : callable
@@ -40,24 +45,26 @@ class Loss(NamedTuple):
 def _softmax_cross_entropy(raw, target, weight, scratch):
     # loss = log(sum(exp(raw))) - raw[label], and since the targets of a row sum to
     # its weight, both terms may be shifted by the row's largest raw output.
-    row = scratch[0]
-    np.maximum.reduce(raw, axis=0, out=row)
+    row, log_row = scratch[0], scratch[1]
+    np.maximum.reduce(raw, 0, None, row)
     np.subtract(raw, row, raw)
     label_term = np.vdot(target, raw)
     np.exp(raw, raw)
-    np.add.reduce(raw, axis=0, out=row)
+    np.add.reduce(raw, 0, None, row)
+    np.log(row, log_row)
+    log_term = weight.dot(log_row)
     # d loss / d raw = softmax(raw) - one_hot(label), both times the weight.
-    np.divide(raw, row, raw)
-    np.multiply(raw, weight, raw)
+    np.divide(weight, row, row)
+    np.multiply(raw, row, raw)
     np.subtract(raw, target, raw)
-    np.log(row, row)
-    return float(weight.dot(row) - label_term)
+    return float(log_term - label_term)
 
 
 def _sigmoid_cross_entropy(raw, target, weight, scratch):
     # loss = log(1 + exp(raw)) - label * raw, summed over the outputs. Both terms grow
     # with raw; with log(1 + exp(raw)) = max(raw, 0) + log(1 + exp(-|raw|)) what would
     # cancel between them is ((raw > 0) - label) * raw, exactly 0 for a right output.
+    scratch = scratch[: len(raw)]
     np.greater(raw, 0, scratch)
     np.multiply(scratch, weight, scratch)
     np.subtract(scratch, target, scratch)

@@ -11,7 +11,7 @@ from math import prod, sqrt
 import numpy as np
 
 from sk_rmsprop._activations import ACTIVATIONS
-from sk_rmsprop._losses import LOSSES
+from sk_rmsprop._losses import LOSSES, scratch_like
 
 # Rows are predicted in blocks whose activations (and inputs, where they are cast) fill
 # about this many bytes.
@@ -209,7 +209,7 @@ class CostGradient:
         self.weights_gradient = gradient[: network.n_weights]
         self.gradients = network.layers(gradient)
         self.deltas = [np.empty_like(layer.a) for layer in self.forward.hidden]
-        self.scratch = np.empty_like(self.forward.raw)
+        self.scratch = scratch_like(self.forward.raw)
         self.ones = np.ones(n_rows, params.dtype)
 
     def __call__(self, X, target, weight):

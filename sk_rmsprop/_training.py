@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from sk_rmsprop._losses import LOSSES
+from sk_rmsprop._losses import LOSSES, scratch_like
 from sk_rmsprop._network import CostGradient
 from sk_rmsprop._schedules import SCHEDULES
 
@@ -347,7 +347,7 @@ class ValidationLoss:
         """Return the loss with these parameters."""
         raw = self.network.predict(params, self.X).T
         cost_and_gradient = LOSSES[self.network.loss].cost_and_gradient
-        scratch = np.empty_like(self.target)
+        scratch = scratch_like(raw)
         return cost_and_gradient(raw, self.target, self.weight, scratch)
 
 

@@ -6,7 +6,7 @@ from math import log
 import numpy as np
 import pytest
 
-from sk_rmsprop._losses import LOSSES
+from sk_rmsprop._losses import LOSSES, scratch_like
 
 every_loss = pytest.mark.parametrize("name", LOSSES)
 both_dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -50,7 +50,8 @@ def cost_and_gradient(name, raw, labels, weight):
     target = np.asarray(labels, gradient.dtype) * weight
     target.setflags(write=False)
     weight.setflags(write=False)
-    scratch = np.full_like(gradient, np.nan)
+    scratch = scratch_like(gradient)
+    scratch[...] = np.nan
     cost = LOSSES[name].cost_and_gradient(gradient, target, weight, scratch)
     return cost, gradient
 
@@ -200,7 +201,7 @@ def test_no_allocation(name, dtype):
     rng = np.random.default_rng(0)
     raw = rng.standard_normal((512, 512)).astype(dtype)
     weight = np.full(512, 1 / 512, dtype)
-    target, scratch = np.eye(512, dtype=dtype) * weight, np.empty_like(raw)
+    target, scratch = np.eye(512, dtype=dtype) * weight, scratch_like(raw)
     tracemalloc.start()
     try:
         LOSSES[name].cost_and_gradient(raw, target, weight, scratch)
