@@ -741,7 +741,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                     f"{self.class_weight}."
                 )
             return weight
-        totals = np.bincount(target, sample_weight, minlength=len(classes)).astype(float)
+        totals = np.bincount(target, sample_weight, minlength=len(classes))
+        totals = totals.astype(float)
         present = totals > 0
         mean = totals.sum() / max(1, present.sum())
         return np.divide(mean, totals, out=np.zeros_like(totals), where=present)

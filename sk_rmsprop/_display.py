@@ -133,7 +133,7 @@ class TrainingHistoryDisplay:
         # Only early stopping leaves `best_loss_` empty.
         kept_epoch = clf._state.n_epochs if clf.best_loss_ is None else None
         display = cls(
-            history=list(clf.history_),
+            history=clf.history_,
             kept_epoch=kept_epoch,
             estimator_name=name,
             score_name=_score_name(clf.scoring),

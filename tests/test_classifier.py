@@ -30,6 +30,7 @@ from sk_rmsprop import RMSprop, RMSpropMLPClassifier
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._classifier import DOCUMENTATION_URL
 from sk_rmsprop._schedules import SCHEDULES
+from sk_rmsprop._training import Epochs
 
 FITTED_ATTRIBUTES = [
     "classes_",
@@ -406,6 +407,21 @@ def test_inputs_are_not_changed(data):
     clf.partial_fit(X, codes, sample_weight=weight).predict_proba(X)
     for array, before in zip((X, codes, weight), copies, strict=True):
         np.testing.assert_array_equal(array, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_c_ordered_array_is_not_copied(data, monkeypatch, dtype):
+    seen = []
+    make_parts = Epochs._parts
+
+    def noting(epochs, network):
+        seen.append(epochs.data.X)
+        return make_parts(epochs, network)
+
+    monkeypatch.setattr(Epochs, "_parts", noting)
+    X, codes = data[0].astype(dtype), data[1]
+    small().fit(X, codes, sample_weight=codes).partial_fit(X, codes)
+    assert [np.shares_memory(array, X) for array in seen] == [True, True]
 
 
 def test_one_row_one_feature():

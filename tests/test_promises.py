@@ -250,14 +250,6 @@ class TestPartialFit:
             rates, [0.01, 0.01, 0.01, 0.002, 0.002, 0.0004], rtol=1e-14
         )
 
-    @every_case
-    def test_goes_on_after_fit(self, case):
-        whole = case.fit(case.make(max_iter=N_EPOCHS))
-        # With n epochs run of max_iter, both are at the same progress.
-        pieces = case.partial_fit(case.make(max_iter=N_EPOCHS), 2)
-        case.partial_fit(pieces, N_EPOCHS - 2)
-        assert trained(pieces) == trained(whole)
-
     def test_of_pieces_of_any_size_counts_rows_and_epochs(self):
         clf = CASES["default"].make()
         for rows in (slice(0, 40), slice(40, 41), slice(41, 65)):
