@@ -152,9 +152,10 @@ def test_early_stopping_with_a_class_of_one_row(data):
     X, y = data
     y = np.where(np.arange(60) == 5, "rare", "common")
     validated = Validated()
-    clf = small(early_stopping=True, scoring=validated).fit(X, y)
+    clf = small(early_stopping=True, scoring=validated, max_iter=1).fit(X, y)
     assert clf.classes_.tolist() == ["common", "rare"]
     assert set(validated.y) == {"common"}
+    assert clf.t_ == 60 - len(validated.y)
     with pytest.raises(ValueError, match="early_stopping"):
         clf.fit(X[5:6], y[5:6])
 

@@ -28,7 +28,7 @@ def run_example(tmp_path):
             env={**os.environ, "MPLBACKEND": "Agg"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert finished.returncode == 0, finished.stderr

@@ -653,6 +653,14 @@ class TestEarlyStopping:
         assert [record["epoch"] for record in clf.history_] == list(range(1, 9))
         self.assert_goes_on_alike(case, clf, case.fit(case.make(max_iter=5)))
 
+    def test_warm_fit_returns_its_start_where_all_epochs_are_worse(self):
+        case = CASES["everything"]
+        params = self.PARAMS | {"warm_start": True}
+        clf = self.fit(case, case.make(**params), scoring=Scripted(*self.SCORES))
+        self.fit(case, clf, scoring=Scripted(0, 0, 0.7, 0.6, 0.6, 0.6))
+        assert (clf.n_iter_, clf.best_validation_score_) == (3, 0.7)
+        self.assert_goes_on_alike(case, clf, case.fit(case.make(max_iter=3)))
+
     def test_pickling_keeps_the_kept_epoch(self):
         case = CASES["everything"]
         clf = self.fit(case, case.make(**self.PARAMS), scoring="accuracy")
@@ -1090,9 +1098,7 @@ class TestBadParameter:
     def test_table_is_complete(self):
         assert set(BAD_PARAMS) == set(RMSpropMLPClassifier().get_params())
 
-    @pytest.mark.parametrize(
-        "call", [CALLS["second fit"], CALLS["first partial_fit"], CALLS["partial_fit"]]
-    )
+    @pytest.mark.parametrize("call", ["second fit", "first partial_fit", "partial_fit"])
     @pytest.mark.parametrize(
         ("name", "value"),
         [
@@ -1103,9 +1109,9 @@ class TestBadParameter:
         ],
     )
     def test_is_named_and_changes_nothing(self, call, name, value):
-        clf = call.estimator().set_params(**{name: value})
+        clf = CALLS[call].estimator().set_params(**{name: value})
         data = {"X": X, "y": y}
-        call.assert_changes_nothing(clf, data, (ValueError, TypeError), name)
+        CALLS[call].assert_changes_nothing(clf, data, (ValueError, TypeError), name)
 
     @every_call
     def test_weights_of_all_classes_zero(self, call):
@@ -1203,6 +1209,21 @@ class TestDivergence:
         clf.fit(X, y).set_params(warm_start=True)
         with pytest.raises(ValueError, match="diverged in epoch 51:"):
             clf.fit(X * 1e200, y)
+
+    @pytest.mark.parametrize("method", ["fit", "partial_fit"])
+    @pytest.mark.parametrize(
+        ("params", "scale"),
+        [
+            pytest.param({"hidden_layer_sizes": (9, 9)}, 1e306, id="cost"),
+            pytest.param({"learning_rate": 1e308}, 1.0, id="weight"),
+            pytest.param({}, 1e200, id="square average"),
+        ],
+    )
+    def test_of_each_kind_is_found_at_once(self, params, scale, method):
+        # In one full batch whatever else goes wrong would do so in the next epoch.
+        case = Case({"batch_size": 1000, "max_iter": 1} | params, X * scale, y)
+        with pytest.raises(ValueError, match="diverged in epoch 1:"):
+            getattr(case, method)(case.make())
 
     def test_model_is_finite_where_training_ends_well(self):
         # As large as can be gone through: nothing may be left that is not finite.
