@@ -62,7 +62,7 @@ def _unchanged_on_failure(method):
         before = estimator.__dict__.copy()
         random_state = estimator.random_state
         if isinstance(random_state, np.random.RandomState):
-            generator_before = random_state.get_state()
+            generator_before = random_state.get_state(legacy=False)
         try:
             return method(estimator, *args, **kwargs)
         except BaseException:
@@ -398,13 +398,9 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         going_on = self.warm_start and self.__sklearn_is_fitted__()
         job = self._prepare(X, y, sample_weight, going_on=going_on)
-        validation = None
-        if X_val is not None or y_val is not None:
-            validation = self._given_validation(job, X_val, y_val, sample_weight_val)
-        elif sample_weight_val is not None:
-            raise ValueError("sample_weight_val needs X_val and y_val.")
-        elif self.early_stopping:
-            job, validation = self._hold_out(job, sample_weight)
+        job, validation = self._prepare_validation(
+            job, X_val, y_val, sample_weight, sample_weight_val
+        )
         callbacks = FitCallbacks(self, self.max_iter, X, y, sample_weight)
         result = _training.train(
             job.network,
@@ -422,8 +418,11 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 "stopping has nothing to go by."
             )
         self._finish(job, result)
+        try:
+            callbacks.end_fit(dict)
+        except KeyboardInterrupt:
+            result = result._replace(stop_reason="interrupted")
         self._report_stop(result)
-        callbacks.end_fit(dict)
         return self
 
     @_unchanged_on_failure
@@ -784,18 +783,25 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 "class_weight is not supported for multilabel y; use sample_weight."
             )
         if isinstance(self.class_weight, dict):
-            weight = compute_class_weight(self.class_weight, classes=classes, y=classes)
-            if not (np.isfinite(weight).all() and (weight >= 0).all()):
-                raise ValueError(
-                    "class_weight must be finite and not negative, got "
-                    f"{self.class_weight}."
-                )
-            return weight
+            return _weight_from_dict(self.class_weight, classes)
+        if sample_weight is not None:
+            sample_weight = sample_weight / sample_weight.max()
         totals = np.bincount(target, sample_weight, minlength=len(classes))
-        totals = totals.astype(float)
-        present = totals > 0
-        mean = totals.sum() / max(1, present.sum())
-        return np.divide(mean, totals, out=np.zeros_like(totals), where=present)
+        # Only ratios matter. At most 1, they cannot overflow.
+        smallest = totals[totals > 0].min()
+        return np.divide(
+            smallest, totals, out=np.zeros(len(totals)), where=totals > 0, dtype=float
+        )
+
+    def _prepare_validation(self, job, X_val, y_val, sample_weight, sample_weight_val):
+        """Return the job without what is held out, and its `_Validation` or None."""
+        if X_val is not None or y_val is not None:
+            return job, self._given_validation(job, X_val, y_val, sample_weight_val)
+        if sample_weight_val is not None:
+            raise ValueError("sample_weight_val needs X_val and y_val.")
+        if self.early_stopping:
+            return self._hold_out(job, sample_weight)
+        return job, None
 
     def _given_validation(self, job, X_val, y_val, sample_weight_val):
         """Return the validation on the data that `fit` was given for it."""
@@ -805,6 +811,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             X_val, y_val, dtype=job.state.params.dtype, reset=False
         )
         y = _check_labels(y, "y_val")
+        if y.ndim != job.data.target.ndim:
+            raise ValueError("y_val must be of the same kind as y, multilabel or not.")
         target = _encode(y, job.classes, "y_val")
         sample_weight = _check_weight(sample_weight_val, X, "sample_weight_val")
         weight, rows = _combine_weights(sample_weight, job.class_weight, target)
@@ -838,6 +846,9 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             is_lone = np.bincount(data.target[rows])[data.target[rows]] == 1
             lone, rows = rows[is_lone], rows[~is_lone]
             stratify = data.target[rows]
+            # With fewer rows than classes, not each can be there.
+            if len(rows) * self.validation_fraction < len(np.unique(stratify)):
+                stratify = None
         try:
             training, held_out = train_test_split(
                 rows,
@@ -848,9 +859,9 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         except ValueError as error:
             raise ValueError(
                 f"early_stopping cannot hold out validation_fraction="
-                f"{self.validation_fraction} of {len(data.rows)} rows: {error} Raise "
-                "validation_fraction, pass X_val and y_val to fit, or set "
-                "early_stopping=False."
+                f"{self.validation_fraction} of n_samples={len(data.rows)} rows: "
+                f"{error} Change validation_fraction, pass X_val and y_val to fit, or "
+                "set early_stopping=False."
             ) from error
         return np.sort(np.concatenate([training, lone])), np.sort(held_out)
 
@@ -861,8 +872,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             for record in job.history[len(job.history) - n_iter :]
             if "validation_score" in record
         ]
-        if best_score is None:
-            best_score = max(scores, default=None)
+        if best_score is None and scores:
+            best_score = float(np.fmax.reduce(scores))  # Of those that are numbers.
         return {
             "classes_": job.classes,
             "n_layers_": len(job.network.layer_sizes),
@@ -1006,6 +1017,20 @@ def _print_record(record):
     print(line)
 
 
+def _weight_from_dict(class_weight, classes):
+    try:
+        weight = compute_class_weight(class_weight, classes=classes, y=classes)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"class_weight={class_weight!r} is not valid: {error}"
+        ) from error
+    if not (np.isfinite(weight).all() and (weight >= 0).all()):
+        raise ValueError(
+            f"class_weight must be finite and not negative, got {class_weight!r}."
+        )
+    return weight
+
+
 def _check_classes(classes):
     """Return the classes that `partial_fit` is given, sorted and each once."""
     message = f"classes must be a 1-D array of labels, got {classes!r}."
@@ -1080,8 +1105,7 @@ def _combine_weights(sample_weight, class_weight, target):
     """Return the product of both weights, or None, and the rows where it is not 0."""
     weight = sample_weight
     if class_weight is not None:
-        row_class_weight = class_weight[target]
-        weight = row_class_weight if weight is None else weight * row_class_weight
+        weight = _product_of_weights(sample_weight, class_weight, target)
     if weight is None:
         return None, np.arange(len(target))
     if not weight.any():
@@ -1089,9 +1113,20 @@ def _combine_weights(sample_weight, class_weight, target):
             "sample_weight and class_weight together are zero for every row: there is "
             "nothing to learn."
         )
-    # Only ratios matter; at most 1, no sum of them can overflow.
-    weight = weight / weight.max()
-    return weight, np.flatnonzero(weight)
+    return weight / weight.max(), np.flatnonzero(weight)
+
+
+def _product_of_weights(sample_weight, class_weight, target):
+    if sample_weight is None:
+        return class_weight[target]
+    with np.errstate(all="ignore"):
+        weight = sample_weight * class_weight[target]
+    zero = (sample_weight == 0) | (class_weight[target] == 0)
+    if np.isfinite(weight).all() and ((weight == 0) == zero).all():
+        return weight
+    # The products over- or underflow. Only ratios matter, so scale both factors.
+    class_weight = class_weight / (class_weight.max() or 1.0)
+    return (sample_weight / sample_weight.max()) * class_weight[target]
 
 
 def _draw_seed(random_state):

@@ -390,10 +390,10 @@ def train(network, state, data, options, *, history, validate, early_stopping, m
     """
     state = _at_start_of_fit(state, options)
     first_epoch = state.n_epochs
-    stopper = EarlyStopping(options) if early_stopping else None
-    if stopper and first_epoch:
+    best = EarlyStopping() if early_stopping else None
+    if early_stopping and first_epoch:
         # A warm fit never returns a model that is worse than where it began.
-        stopper.update(validate(state)["validation_score"], state)
+        best = best.after(validate(state)["validation_score"], state, options.tol)
     epochs = Epochs(network, state.copy(), data, options)
     stop_reason = None
     try:
@@ -401,13 +401,15 @@ def train(network, state, data, options, *, history, validate, early_stopping, m
             monitor.begin_epoch()
             record = epochs.run()
             history.append(record)
+            finished, best_now = epochs.state.copy(), best
             if validate is not None:
-                record.update(validate(epochs.state))
-            state = epochs.state.copy()
-            if stopper:
-                stopper.update(record["validation_score"], state)
+                record.update(validate(finished))
+            if early_stopping:
+                best_now = best.after(record["validation_score"], finished, options.tol)
+            # At once, so that an interrupt finds either all of an epoch or nothing.
+            state, best = finished, best_now
             asked_to_stop = monitor.end_epoch(state, record)
-            stop_reason = _stop_reason(state, options, stopper, asked_to_stop)
+            stop_reason = _stop_reason(state, options, best, asked_to_stop)
     except KeyboardInterrupt:
         if state.n_epochs == first_epoch:
             raise
@@ -415,26 +417,26 @@ def train(network, state, data, options, *, history, validate, early_stopping, m
     # Interrupted in between, the history is one epoch ahead of the state.
     del history[state.n_epochs :]
     n_iter = state.n_epochs - first_epoch
-    best = stopper or EarlyStopping(options)
-    return TrainingResult(best.state or state, n_iter, best.score, stop_reason)
+    if early_stopping:
+        return TrainingResult(best.state, n_iter, best.score, stop_reason)
+    return TrainingResult(state, n_iter, None, stop_reason)
 
 
-class EarlyStopping:
+class EarlyStopping(NamedTuple):
     """The best state by validation score, and how long ago that was."""
 
-    def __init__(self, options):
-        self.tol = options.tol
-        self.score = None
-        self.state = None
-        self.n_no_change = 0
+    score: float | None = None
+    state: TrainingState | None = None
+    n_no_change: int = 0
 
-    def update(self, score, state):
+    def after(self, score, state, tol):
         """Take note of a state and its score; of equal scores, keep the later one."""
         unknown = self.score is None or math.isnan(self.score)
         best = -math.inf if unknown else self.score
-        self.n_no_change = 0 if score - best > self.tol else self.n_no_change + 1
+        n_no_change = 0 if score - best > tol else self.n_no_change + 1
         if score >= best or self.state is None:
-            self.score, self.state = score, state
+            return EarlyStopping(score, state, n_no_change)
+        return self._replace(n_no_change=n_no_change)
 
 
 def _at_start_of_fit(state, options):
@@ -472,17 +474,17 @@ def _at_floor(state, options):
     return options.learning_rate * state.rate_factor < PLATEAU_MIN_RATE
 
 
-def _stop_reason(state, options, stopper, asked_to_stop):
+def _stop_reason(state, options, best, asked_to_stop):
     """Return why training ends after this epoch, or None if it goes on."""
-    if stopper:
-        no_change = stopper.n_no_change >= options.n_iter_no_change
+    if best is not None:
+        no_change = best.n_no_change >= options.n_iter_no_change
     elif options.learning_rate_schedule == "plateau":
         no_change = False
     else:
         no_change = state.n_no_change >= options.n_iter_no_change
     at_floor = options.learning_rate_schedule == "plateau" and _at_floor(state, options)
     if no_change:
-        return "early_stopping" if stopper else "no_change"
+        return "early_stopping" if best is not None else "no_change"
     if at_floor:
         return "plateau"
     if asked_to_stop:
