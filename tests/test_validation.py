@@ -173,16 +173,25 @@ def test_multilabel_split(data):
     assert clf.t_ % 170 == 0
 
 
+def test_fewer_rows_are_held_out_than_there_are_classes():
+    scorer = Scorer()
+    y = np.repeat(np.arange(10), 2)
+    X = np.arange(20.0)[:, np.newaxis]
+    clf = small(early_stopping=True, scoring=scorer, validation_fraction=0.1)
+    clf.fit(X, y)
+    assert len(scorer.y) == 2
+    assert clf.t_ % 18 == 0
+
+
 @pytest.mark.parametrize(
     ("y", "fraction"),
     [
-        ([0, 0, 1, 1], 0.1),
         ([0, 0, 1, 1], 0.9),
         ([0, 1, 2], 0.5),
         ([0], 0.5),
         (["a", "a", "a"], 0.99),
     ],
-    ids=["no row per class", "none left", "lone classes only", "one row", "all"],
+    ids=["none left", "lone classes only", "one row", "all"],
 )
 def test_impossible_split_names_the_remedies(y, fraction):
     X = np.arange(float(len(y)))[:, np.newaxis]
