@@ -256,8 +256,6 @@ class TrainingHistoryDisplay:
 
     def _mark_kept_epoch(self, name, kept_kw):
         """Draw a vertical line in every panel at the epoch that was kept."""
-        from matplotlib import cbook, lines
-
         if self.kept_epoch is None:
             return []
         # Validation decided which; its colour tells histories in the same Axes apart.
@@ -267,7 +265,7 @@ class TrainingHistoryDisplay:
             "linestyle": ":",
             "label": _label(name, f"Kept model (epoch {self.kept_epoch})"),
         }
-        style |= cbook.normalize_kwargs(kept_kw, lines.Line2D)
+        style |= kept_kw or {}
         return [panel_ax.axvline(self.kept_epoch, **style) for panel_ax in self.axes_]
 
     def _set_labels(self, panel, panel_ax):

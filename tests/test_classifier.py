@@ -820,6 +820,33 @@ def test_html_links_to_the_documentation(data):
         assert f"{DOCUMENTATION_URL}/api/RMSpropMLPClassifier.html" in links
 
 
+# --- Failing --------------------------------------------------------------------------
+
+
+def test_a_failed_fit_forgets_the_data_it_was_given(data):
+    X, codes = data
+    clf = small().fit(pd.DataFrame(X, columns=list("abcd")), codes)
+    before = vars(clf).copy()
+    other = pd.DataFrame(X[:, :3], columns=list("xyz"))
+    for weight in (np.zeros(60), -np.ones(60)):
+        with pytest.raises(ValueError, match="sample_weight"):
+            clf.fit(other, codes, sample_weight=weight)
+        assert vars(clf) == before
+    assert clf.feature_names_in_.tolist() == list("abcd")
+    assert clf.n_features_in_ == 4
+
+
+def test_a_failed_call_uses_up_no_random_numbers(data):
+    X, codes = data
+    random_state = np.random.RandomState(0)
+    clf = small(random_state=random_state, learning_rate=1e300)
+    with pytest.raises(ValueError, match="diverged"):
+        clf.fit(X, codes)
+    with pytest.raises(ValueError, match="diverged"):
+        clf.partial_fit(X, codes, classes=[0, 1, 2])
+    assert random_state.randint(2**31) == np.random.RandomState(0).randint(2**31)
+
+
 # --- Random numbers -------------------------------------------------------------------
 
 

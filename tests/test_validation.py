@@ -148,6 +148,16 @@ def test_lone_classes_stay_in_training(data, n_lone):
     assert_same_model(clf, reference)
 
 
+def test_fewer_held_out_rows_than_classes():
+    y = np.repeat(np.arange(10), 2)
+    scorer = Scorer()
+    clf = small(early_stopping=True, scoring=scorer, max_iter=1)
+    clf.fit(np.arange(20.0)[:, np.newaxis] / 1000, y)
+    assert len(scorer.y) == 2
+    np.testing.assert_array_equal(scorer.y, y[scorer.rows])
+    assert clf.t_ == 18
+
+
 def test_rows_of_weight_zero_are_not_split(data):
     X, y = data
     weight = np.ones(200)

@@ -1,0 +1,152 @@
+"""The command: ``python -m benchmarks``.
+
+Nothing here may import NumPy: the environment is set first.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from benchmarks._parts import PARTS
+from benchmarks._settings import PEERS, Settings
+
+# They force other kernels than the processor's own.
+FORCED_KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+# PJRT_NPROC is what JAX reads.
+THREAD_COUNTS = (
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "PJRT_NPROC",
+)
+
+
+def main(argv=None):
+    """Run the command; return its exit status."""
+    options = parser().parse_args(argv)
+    for name in FORCED_KERNELS:
+        os.environ.pop(name, None)
+    if options.threads is not None:
+        os.environ.update(dict.fromkeys(THREAD_COUNTS, str(options.threads)))
+
+    from benchmarks import _run
+
+    if not options.report:
+        failed = _run.measure(options.only, _settings(options), options.output)
+    else:
+        failed = []
+    print(f"Written: {_run.report(options.output)}")
+    return 1 if failed else 0
+
+
+def parser():
+    """Return the parser of the command's options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure sk_rmsprop beside other libraries; write JSON, Markdown "
+        "and plots.",
+        epilog="Parts: "
+        + "; ".join(f"{name}: {part.title}" for name, part in PARTS.items()),
+    )
+    parser.add_argument(
+        "--only",
+        type=_names(PARTS),
+        default=[name for name, part in PARTS.items() if part.by_default],
+        metavar="PART,...",
+        help="parts to run (default: all but those marked 'on request')",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="tiny sizes: shows that everything runs, its figures mean nothing",
+    )
+    parser.add_argument(
+        "--repeats", type=_positive, help="timed runs of everything (default: 7)"
+    )
+    parser.add_argument(
+        "--peers",
+        type=_names(PEERS),
+        default=list(PEERS),
+        metavar="PEER,...",
+        help=f"libraries to compare with, of {', '.join(PEERS)} (default: those "
+        "installed)",
+    )
+    parser.add_argument(
+        "--threads", type=_positive, help="threads (default: what each library takes)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path(__file__).parent / "results",
+        help="folder of the results (default: benchmarks/results)",
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="measure nothing, write Markdown and plots anew from the JSON files",
+    )
+    _add_data_options(parser)
+    return parser
+
+
+def _add_data_options(parser):
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="folder with Fashion-MNIST, as fashion_mnist.npz (X_train, y_train, "
+        "X_test, y_test) or as its four idx files",
+    )
+    parser.add_argument(
+        "--openml", action="store_true", help="get Fashion-MNIST from OpenML"
+    )
+    parser.add_argument(
+        "--file-gib",
+        type=float,
+        help="size of the file of the part out_of_core (default: 4)",
+    )
+    parser.add_argument(
+        "--scratch",
+        type=Path,
+        help="folder for that file, on a disk (default: the system's temporary one)",
+    )
+
+
+def _settings(options):
+    n_repeats = options.repeats or (2 if options.quick else 7)
+    return Settings(
+        quick=options.quick,
+        n_repeats=n_repeats,
+        peers=tuple(options.peers),
+        data_folder=options.data,
+        openml=options.openml,
+        file_gib=options.file_gib,
+        scratch=options.scratch,
+    )
+
+
+def _names(known):
+    """Return the conversion of a comma-separated list of names among `known`."""
+
+    def names(text):
+        chosen = text.split(",")
+        for name in chosen:
+            if name not in known:
+                raise argparse.ArgumentTypeError(
+                    f"{name!r} is none of {', '.join(known)}"
+                )
+        return chosen
+
+    return names
+
+
+def _positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""How each library trains: one small adapter for each.
+
+``BUILDERS[library](task)`` prepares all that users prepare once and returns a
+function that trains for ``task.n_epochs`` epochs. All use ReLU, softmax outputs,
+mean cross-entropy, shuffled batches, and RMSprop with the same hyperparameters;
+scikit-learn, which has no RMSprop, uses Adam.
+"""
+
+import functools
+import itertools
+import os
+import warnings
+from importlib.util import find_spec
+
+import numpy as np
+
+from benchmarks._settings import PEERS
+from benchmarks._tasks import make_data
+from benchmarks._timing import OURS, seconds
+
+LEARNING_RATE = 0.001
+BETA = 0.9
+EPSILON = 1e-8
+
+# Not a library, but what any in NumPy has to spend.
+FLOOR = "matrix products alone"
+
+
+def libraries(settings):
+    """Return our name and those of the chosen peers that are installed."""
+    installed = [
+        name for name in settings.peers if all(find_spec(n) for n in PEERS[name])
+    ]
+    return [OURS, *installed]
+
+
+def train_seconds(library, task):
+    """Return how long the training takes, without its preparation."""
+    with warnings.catch_warnings():
+        # The number of epochs is fixed, none of the runs is meant to converge.
+        warnings.filterwarnings("ignore", ".*not converged|.*hasn't converged")
+        return seconds(_prepared(library, task))
+
+
+@functools.lru_cache(maxsize=1)
+def _prepared(library, task):
+    return BUILDERS[library](task)
+
+
+def our_classifier(hidden_layer_sizes, **params):
+    """Return our classifier, set to run as many epochs as it is told to."""
+    from sk_rmsprop import RMSpropMLPClassifier
+
+    return RMSpropMLPClassifier(
+        hidden_layer_sizes,
+        learning_rate=LEARNING_RATE,
+        beta=BETA,
+        epsilon=EPSILON,
+        tol=0.0,
+        n_iter_no_change=np.inf,
+        random_state=0,
+        **params,
+    )
+
+
+def sklearn_classifier(hidden_layer_sizes, **params):
+    """Return scikit-learn's classifier, set likewise."""
+    from sklearn.neural_network import MLPClassifier
+
+    return MLPClassifier(
+        hidden_layer_sizes,
+        solver="adam",
+        alpha=0.0,
+        learning_rate_init=LEARNING_RATE,
+        tol=0.0,
+        n_iter_no_change=10**9,
+        random_state=0,
+        **params,
+    )
+
+
+CLASSIFIERS = {OURS: our_classifier, "scikit-learn": sklearn_classifier}
+
+
+def _build_estimator(make, task):
+    X, y = make_data(task)
+    return lambda: make(
+        task.hidden_layer_sizes,
+        batch_size=min(task.batch_size, task.n_samples),
+        max_iter=task.n_epochs,
+    ).fit(X, y)
+
+
+def _torch_layers(task):
+    from torch import nn
+
+    dtype = _torch_dtype(task)
+    sizes = task.layer_sizes
+    layers = []
+    for fan_in, fan_out in itertools.pairwise(sizes):
+        layers += [nn.Linear(fan_in, fan_out, dtype=dtype), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def _torch_dtype(task):
+    import torch
+
+    return getattr(torch, task.dtype)
+
+
+def _build_torch(task):
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    X, y = map(torch.from_numpy, make_data(task))
+
+    def train():
+        torch.manual_seed(0)
+        network = _torch_layers(task)
+        optimizer = torch.optim.RMSprop(
+            network.parameters(), lr=LEARNING_RATE, alpha=BETA, eps=EPSILON
+        )
+        for _ in range(task.n_epochs):
+            cost = 0.0
+            for rows in torch.randperm(len(X)).split(task.batch_size):
+                optimizer.zero_grad()
+                loss = cross_entropy(network(X[rows]), y[rows])
+                loss.backward()
+                optimizer.step()
+                cost += loss.item() * len(rows)
+        return network
+
+    return train
+
+
+def _build_skorch(task):
+    import torch
+    from skorch import NeuralNetClassifier
+
+    X, y = make_data(task)
+
+    def train():
+        torch.manual_seed(0)
+        return NeuralNetClassifier(
+            _torch_layers(task),
+            criterion=torch.nn.CrossEntropyLoss,
+            optimizer=torch.optim.RMSprop,
+            optimizer__alpha=BETA,
+            optimizer__eps=EPSILON,
+            lr=LEARNING_RATE,
+            max_epochs=task.n_epochs,
+            batch_size=task.batch_size,
+            iterator_train__shuffle=True,
+            train_split=None,
+            verbose=0,
+        ).fit(X, y)
+
+    return train
+
+
+def _build_keras_jax(task):
+    os.environ["KERAS_BACKEND"] = "jax"
+    import jax
+    import keras
+
+    jax.config.update("jax_enable_x64", task.dtype == "float64")
+    keras.config.set_floatx(task.dtype)
+    X, y = make_data(task)
+    n_features, *hidden, n_classes = task.layer_sizes
+    layers = [keras.layers.Dense(size, activation="relu") for size in hidden]
+    network = keras.Sequential(
+        [keras.Input((n_features,)), *layers, keras.layers.Dense(n_classes)]
+    )
+    network.compile(
+        keras.optimizers.RMSprop(LEARNING_RATE, rho=BETA, epsilon=EPSILON),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    # Goes on with the same network, so that compilation stays out of the timing.
+    return lambda: network.fit(
+        X, y, batch_size=task.batch_size, epochs=task.n_epochs, verbose=0
+    )
+
+
+def _build_floor(task):
+    products = {size: _products(task, size) for size in set(task.batch_sizes)}
+    epoch = [products[size] for size in task.batch_sizes]
+
+    def train():
+        for _ in range(task.n_epochs):
+            for step in epoch:
+                for a, b, out in step:
+                    a.dot(b, out)
+
+    return train
+
+
+def _products(task, n_rows):
+    """Return the operands of a step's products, and where each result goes."""
+    rng = np.random.default_rng(0)
+    sizes = task.layer_sizes
+    activations, deltas = (
+        [rng.random((n_rows, size)).astype(task.dtype) for size in sizes]
+        for _ in range(2)
+    )
+    forward, backward = [], []
+    for i, shape in enumerate(itertools.pairwise(sizes)):
+        # Small enough that nothing grows from layer to layer.
+        coef = (rng.random(shape) / shape[0]).astype(task.dtype)
+        forward.append((activations[i], coef, activations[i + 1]))
+        backward.append((activations[i].T, deltas[i + 1], np.empty_like(coef)))
+        if i:
+            backward.append((deltas[i + 1], coef.T, deltas[i]))
+    return forward + backward[::-1]
+
+
+BUILDERS = {
+    OURS: functools.partial(_build_estimator, our_classifier),
+    "scikit-learn": functools.partial(_build_estimator, sklearn_classifier),
+    "torch": _build_torch,
+    "skorch": _build_skorch,
+    "keras-jax": _build_keras_jax,
+    FLOOR: _build_floor,
+}

@@ -1,0 +1,65 @@
+"""Configuration of the documentation site."""
+
+import shutil
+import warnings
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+# The changelog and the guide for contributors stand at the top of the repository,
+# where people look for them; the site shows the same files.
+for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
+    shutil.copyfile(HERE.parent / name, HERE / name.lower())
+
+project = "sk_rmsprop"
+author = "the sk_rmsprop developers"
+copyright = f"2026, {author}"
+release = version = installed_version("sk-rmsprop")
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build"]
+nitpicky = False
+suppress_warnings = ["config.cache"]
+
+myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
+myst_heading_anchors = 3
+numpydoc_show_class_members = False
+autosummary_generate = True
+
+# Links into other projects' documentation need a connection; without one they are
+# plain names.
+intersphinx_mapping = {}
+
+sphinx_gallery_conf = {
+    "examples_dirs": str(HERE.parent / "examples"),
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": "/plot_",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "min_reported_time": 1,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sk_rmsprop"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_align": "left",
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+}
+
+warnings.filterwarnings("ignore", message=".*non-interactive.*", category=UserWarning)

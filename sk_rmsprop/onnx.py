@@ -1,0 +1,310 @@
+"""Conversion of `RMSpropMLPClassifier` to ONNX.
+
+Importing this module teaches skl2onnx the classifier, alone and inside whatever else
+skl2onnx converts::
+
+    import sk_rmsprop.onnx
+    from skl2onnx import to_onnx
+
+    model = to_onnx(pipeline, X[:1])
+
+It needs skl2onnx: ``pip install "sk-rmsprop[onnx]"``.
+"""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sk_rmsprop._activations import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
+from sk_rmsprop._classifier import RMSpropMLPClassifier
+
+try:
+    from onnx.helper import np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
+    from onnx.numpy_helper import from_array
+    from skl2onnx import get_model_alias, update_registered_converter
+    from skl2onnx._parse import _apply_zipmap
+    from skl2onnx.common import data_types
+    from skl2onnx.common.utils import (
+        check_input_and_output_numbers,
+        check_input_and_output_types,
+    )
+    from skl2onnx.common.utils_classifier import get_label_classes
+except ImportError as error:
+    raise ImportError(
+        "sk_rmsprop.onnx requires skl2onnx. You can install it with "
+        '`pip install "sk-rmsprop[onnx]"`.'
+    ) from error
+
+__all__ = []
+
+# skl2onnx's types of input, but for strings.
+INPUT_TYPES = [
+    data_types.BooleanTensorType,
+    data_types.DoubleTensorType,
+    data_types.FloatTensorType,
+    data_types.Int8TensorType,
+    data_types.Int32TensorType,
+    data_types.Int64TensorType,
+    data_types.UInt8TensorType,
+]
+
+
+class _Graph:
+    """The ONNX graph that a conversion adds to; what it adds computes in one dtype.
+
+    Values are known by their names.
+
+    Parameters
+    ----------
+    scope, container
+        What skl2onnx passes to a converter: they give out names and take nodes.
+    dtype : numpy.dtype
+        float32 or float64.
+    """
+
+    def __init__(self, scope, container, dtype):
+        self.scope = scope
+        self.container = container
+        self.dtype = dtype
+
+    @property
+    def is_double(self):
+        return self.dtype == np.float64
+
+    def node(self, op_type, *inputs, output=None, **attributes):
+        """Add a node; return its output, whose name may be given."""
+        output = output or self.scope.get_unique_variable_name(op_type.lower())
+        self.container.add_node(
+            op_type,
+            list(inputs),
+            [output],
+            name=self.scope.get_unique_operator_name(op_type),
+            **attributes,
+        )
+        return output
+
+    def constant(self, value, dtype=None):
+        """Add a constant, of the graph's dtype unless another is given; return it."""
+        array = np.asarray(value, dtype or self.dtype)
+        name = self.scope.get_unique_variable_name("constant")
+        if array.dtype == object:
+            content = [text.encode() for text in array]
+        else:
+            # Numbers as they are would take skl2onnx microseconds each.
+            content = from_array(array)
+        tensor_type = np_dtype_to_tensor_dtype(array.dtype)
+        self.container.add_initializer(name, tensor_type, array.shape, content)
+        return name
+
+    def cast(self, value, source, target, output=None):
+        """Add a cast between two dtypes; return its output."""
+        if source == target:
+            return self.node("Identity", value, output=output)
+        to = np_dtype_to_tensor_dtype(np.dtype(target))
+        return self.node("Cast", value, output=output, to=to)
+
+
+# Each activation adds the nodes that turn z into f(z) and returns the latter. For
+# float64, onnxruntime has no LeakyRelu, Elu, Selu and Erf.
+
+
+def _identity(graph, z):
+    return z
+
+
+def _relu(graph, z):
+    return graph.node("Relu", z)
+
+
+def _leaky_relu(graph, z):
+    if graph.is_double:
+        return graph.node("Max", z, graph.node("Mul", z, graph.constant(LEAKY_SLOPE)))
+    return graph.node("LeakyRelu", z, alpha=LEAKY_SLOPE)
+
+
+def _elu(graph, z):
+    if graph.is_double:
+        return graph.node("Add", graph.node("Relu", z), _negative_elu(graph, z))
+    return graph.node("Elu", z, alpha=1.0)
+
+
+def _selu(graph, z):
+    if graph.is_double:
+        positive = graph.node("Mul", graph.node("Relu", z), graph.constant(SELU_SCALE))
+        factor = graph.constant(SELU_SCALE * SELU_ALPHA)
+        negative = graph.node("Mul", _negative_elu(graph, z), factor)
+        return graph.node("Add", positive, negative)
+    return graph.node("Selu", z, alpha=SELU_ALPHA, gamma=SELU_SCALE)
+
+
+def _negative_elu(graph, z):
+    # exp(min(z, 0)) - 1
+    exponential = graph.node("Exp", graph.node("Min", z, graph.constant(0)))
+    return graph.node("Sub", exponential, graph.constant(1))
+
+
+def _gelu(graph, z):
+    # z * (1 + erf(z / sqrt(2))) / 2, in the order that onnxruntime recognises and runs
+    # as a single operator.
+    scaled = graph.node("Div", z, graph.constant(np.sqrt(2)))
+    if graph.is_double:
+        # No other operator gives erf: this one value is as exact as float32.
+        erf = graph.node("Erf", graph.cast(scaled, np.float64, np.float32))
+        erf = graph.cast(erf, np.float32, np.float64)
+    else:
+        erf = graph.node("Erf", scaled)
+    doubled = graph.node("Mul", z, graph.node("Add", erf, graph.constant(1)))
+    return graph.node("Mul", doubled, graph.constant(0.5))
+
+
+def _silu(graph, z):
+    if graph.is_double:
+        # Some versions of onnxruntime replace z * Sigmoid(z) by an operator that they
+        # have for float32 only.
+        exponential = graph.node("Exp", graph.node("Neg", z))
+        return graph.node("Div", z, graph.node("Add", exponential, graph.constant(1)))
+    return graph.node("Mul", z, graph.node("Sigmoid", z))
+
+
+def _tanh(graph, z):
+    return graph.node("Tanh", z)
+
+
+def _logistic(graph, z):
+    return graph.node("Sigmoid", z)
+
+
+# By the names of `ACTIVATIONS`.
+ONNX_ACTIVATIONS = {
+    "relu": _relu,
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "selu": _selu,
+    "gelu": _gelu,
+    "silu": _silu,
+    "tanh": _tanh,
+    "logistic": _logistic,
+    "identity": _identity,
+}
+
+
+def _parse(scope, model, inputs, custom_parsers=None):
+    """Declare the outputs of a classifier: skl2onnx's parser."""
+    check_is_fitted(model)
+    _onnx_classes(scope, model)  # Raises its error before skl2onnx meets the classes.
+    options = scope.get_options(model, {"zipmap": True})
+    zipmap, class_labels = options["zipmap"], options.get("output_class_labels", False)
+    if zipmap and class_labels:
+        raise ValueError("The option output_class_labels needs zipmap=False.")
+    operator = scope.declare_local_operator(get_model_alias(type(model)), model)
+    operator.inputs = inputs
+    probability_type = data_types.guess_tensor_type(inputs[0].type)
+    if zipmap is True:  # The operator ZipMap takes nothing else.
+        probability_type = data_types.FloatTensorType()
+    declared = [
+        ("label", data_types.Int64TensorType()),
+        ("probabilities", probability_type),
+        ("class_labels", data_types.Int64TensorType()),
+    ]
+    for name, output_type in declared if class_labels else declared[:2]:
+        operator.outputs.append(scope.declare_local_variable(name, output_type))
+    if zipmap:
+        return _apply_zipmap(zipmap, scope, model, probability_type, operator.outputs)
+    return operator.outputs
+
+
+def _calculate_shapes(operator):
+    """Set types and shapes of the outputs: skl2onnx's shape calculator."""
+    check_input_and_output_numbers(
+        operator, input_count_range=1, output_count_range=[2, 3]
+    )
+    check_input_and_output_types(operator, good_input_types=INPUT_TYPES)
+    model = operator.raw_operator
+    n_rows = operator.inputs[0].get_first_dimension()
+    classes = _onnx_classes(operator.scope_inst, model)
+    label_type = data_types.Int64TensorType
+    if classes.dtype == object:
+        label_type = data_types.StringTensorType
+    label, probabilities, *class_labels = operator.outputs
+    shape = [n_rows, len(classes)]
+    label.set_type(label_type(shape if _is_multilabel(model) else [n_rows]))
+    probabilities.type.shape = shape
+    for variable in class_labels:
+        variable.set_type(label_type([len(classes)]))
+
+
+def _convert(scope, operator, container):
+    """Add the nodes of a classifier: skl2onnx's converter."""
+    model = operator.raw_operator
+    input_dtype = _dtype(operator.inputs[0])
+    dtype = np.dtype(np.float64 if input_dtype == np.float64 else np.float32)
+    graph = _Graph(scope, container, dtype)
+    X = graph.cast(operator.inputs[0].full_name, input_dtype, dtype)
+    raw = _add_layers(graph, model, X)
+    label, probabilities, *class_labels = operator.outputs
+    classes = _onnx_classes(scope, model)
+    classes = graph.constant(classes, classes.dtype)
+    if _is_multilabel(model):
+        linked = graph.node("Sigmoid", raw)
+        positive = graph.node("Greater", linked, graph.constant(0.5))
+        graph.cast(positive, np.bool_, np.int64, output=label.full_name)
+    else:
+        linked = graph.node("Softmax", raw, axis=1)
+        best = graph.node("ArgMax", linked, axis=1, keepdims=0)
+        graph.node("Gather", classes, best, axis=0, output=label.full_name)
+    graph.cast(linked, dtype, _dtype(probabilities), output=probabilities.full_name)
+    for variable in class_labels:
+        graph.node("Identity", classes, output=variable.full_name)
+
+
+def _add_layers(graph, model, X):
+    """Add the network's layers; return its raw outputs."""
+    # Not model.activation, which set_params may have changed since.
+    activation = ONNX_ACTIVATIONS[model._network.activation]
+    a = X
+    layers = zip(model.coefs_, model.intercepts_, strict=True)
+    for i, (coef, intercept) in enumerate(layers):
+        z = graph.node("Gemm", a, graph.constant(coef), graph.constant(intercept))
+        is_output = i == model.n_layers_ - 2
+        a = z if is_output else activation(graph, z)
+    return a
+
+
+def _onnx_classes(scope, model):
+    """Return the class labels as ONNX can hold them, as int64 or as str objects.
+
+    With the option nocl they are numbered.
+    """
+    classes = get_label_classes(scope, model)
+    if classes.dtype.kind in "biuf":
+        with np.errstate(invalid="ignore"):
+            integers = classes.astype(np.int64)
+        if np.array_equal(integers, classes):
+            return integers
+    elif all(isinstance(label, str) for label in classes):
+        return classes.astype(object)
+    raise ValueError(
+        f"ONNX has class labels that are strings or 64-bit integers, not {classes}. "
+        "The option nocl=True numbers the classes instead."
+    )
+
+
+def _dtype(variable):
+    return tensor_dtype_to_np_dtype(data_types.guess_proto_type(variable.type))
+
+
+def _is_multilabel(model):
+    return model.out_activation_ == "logistic"
+
+
+update_registered_converter(
+    RMSpropMLPClassifier,
+    "SkRMSpropRMSpropMLPClassifier",
+    _calculate_shapes,
+    _convert,
+    parser=_parse,
+    options={
+        "zipmap": [True, False, "columns"],
+        "nocl": [True, False],
+        "output_class_labels": [False, True],
+    },
+)

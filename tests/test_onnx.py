@@ -1,0 +1,427 @@
+"""Tests of the ONNX conversion, against what onnxruntime computes.
+
+Those that convert need skl2onnx and onnxruntime and are skipped without them.
+"""
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import StackingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sk_rmsprop import RMSpropMLPClassifier
+from sk_rmsprop._activations import ACTIVATIONS
+
+FLOAT_DTYPES = ["float32", "float64"]
+
+# What the three classes are called.
+CLASSES = {
+    "int": [3, 5, 8],
+    "negative": [-7, 0, 2],
+    "large": [2**40, 2**40 + 1, 2**62],
+    "int8": np.array([1, 2, 3], np.int8),
+    "uint8": np.array([1, 2, 200], np.uint8),
+    "float64": [-1.0, 0.0, 4.0],
+    "float32": np.array([1, 2, 3], np.float32),
+    "str": ["a", "bc", "é"],
+    "object": np.array(["x", "yy", "z"], object),
+}
+
+
+@pytest.fixture
+def convert():
+    """Return skl2onnx's `to_onnx`, which knows the classifier."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    import sk_rmsprop.onnx  # noqa: F401
+
+    return skl2onnx.to_onnx
+
+
+@pytest.fixture
+def run(convert):
+    """Return a function that converts a model for inputs X and computes its outputs."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = 1
+
+    def convert_and_run(model, X, *, target_opset=None, **options):
+        """Return the outputs by name; a frame is one input per column."""
+        exported = convert(
+            model, X[:1], options=options or None, target_opset=target_opset
+        )
+        session = onnxruntime.InferenceSession(
+            exported.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+        )
+        inputs = {"X": X}
+        if hasattr(X, "columns"):
+            inputs = {name: X[[name]].to_numpy() for name in X.columns}
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(None, inputs), strict=True))
+
+    return convert_and_run
+
+
+@pytest.fixture
+def X():
+    """Return inputs of 300 rows, some of them far from zero."""
+    rng = np.random.default_rng(0)
+    return 2 * rng.standard_normal((300, 6))
+
+
+@pytest.fixture
+def codes(X):
+    """Return the class of every row: 0, 1 or 2."""
+    return np.digitize(X[:, 0] + np.abs(X[:, 1]), [0, 3])
+
+
+@pytest.fixture
+def targets(codes, X):
+    """Return a y for every kind of classification."""
+    return {
+        "binary": codes > 0,
+        "multiclass": codes,
+        "multilabel": np.column_stack([codes > 0, X[:, 2] > 0]).astype(int),
+        "one class": np.full(len(codes), 7),
+    }
+
+
+def make_classifier(hidden_layer_sizes=(8,), **params):
+    return RMSpropMLPClassifier(
+        hidden_layer_sizes,
+        learning_rate=0.03,
+        learning_rate_schedule="linear",
+        max_iter=5,
+        batch_size=50,
+        random_state=0,
+        **params,
+    )
+
+
+def assert_same_predictions(outputs, clf, X, tolerance=1e-5):
+    """Check the outputs `label` and `probabilities` against the classifier."""
+    expected = clf.predict_proba(X)
+    np.testing.assert_allclose(
+        outputs["probabilities"], expected, rtol=0, atol=tolerance
+    )
+    if getattr(clf, "out_activation_", None) == "logistic":
+        margin = 2 * np.abs(expected - 0.5).min(axis=1)
+    else:
+        two_best = np.sort(np.pad(expected, [(0, 0), (1, 0)]), axis=1)[:, -2:]
+        margin = two_best[:, 1] - two_best[:, 0]
+    clear = margin > 10 * tolerance
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(outputs["label"][clear], clf.predict(X)[clear])
+
+
+# Agreement.
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_predictions(activation, dtype, kind, X, targets, run):
+    X = X.astype(dtype)
+    clf = make_classifier((8, 6), activation=activation).fit(X, targets[kind])
+    outputs = run(clf, X, zipmap=False)
+    assert outputs["probabilities"].dtype == dtype
+    tolerance = 1e-5
+    if dtype == "float64":
+        # onnxruntime has the error function in float32 only.
+        tolerance = 1e-6 if activation == "gelu" else 1e-13
+    assert_same_predictions(outputs, clf, X, tolerance)
+
+
+def test_every_activation_can_be_converted(convert):
+    from sk_rmsprop.onnx import ONNX_ACTIVATIONS
+
+    assert list(ONNX_ACTIVATIONS) == list(ACTIVATIONS)
+
+
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_inputs_of_any_size(activation, dtype, X, codes, run):
+    clf = make_classifier(activation=activation).fit(X.astype(dtype), codes)
+    rows = np.concatenate([1e-6 * X, 1e3 * X, 1e6 * X]).astype(dtype)
+    rows[0] = 0
+    assert_same_predictions(run(clf, rows, zipmap=False), clf, rows)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("hidden_layer_sizes", [(), (4,), (5, 4, 3, 2)])
+def test_any_depth(hidden_layer_sizes, kind, X, targets, run):
+    clf = make_classifier(hidden_layer_sizes).fit(X, targets[kind])
+    assert_same_predictions(run(clf, X, zipmap=False), clf, X, 1e-13)
+
+
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_one_class(dtype, X, targets, run):
+    X = X.astype(dtype)
+    outputs = run(make_classifier().fit(X, targets["one class"]), X, zipmap=False)
+    np.testing.assert_array_equal(outputs["label"], targets["one class"])
+    np.testing.assert_array_equal(outputs["probabilities"], np.ones((len(X), 1)))
+
+
+@pytest.mark.parametrize("target_opset", [9, 13, 21])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+@pytest.mark.parametrize("activation", ["leaky_relu", "elu", "selu", "gelu", "silu"])
+def test_opsets(activation, dtype, target_opset, X, codes, run):
+    X = X.astype(dtype)
+    clf = make_classifier(activation=activation).fit(X, codes)
+    outputs = run(clf, X, zipmap=False, target_opset=target_opset)
+    assert_same_predictions(outputs, clf, X)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int32", "int64"])
+def test_inputs_that_are_not_floats(dtype, X, codes, run):
+    X = np.abs(X).astype(dtype)
+    clf = make_classifier().fit(X, codes)
+    outputs = run(clf, X, zipmap=False)
+    assert outputs["probabilities"].dtype == np.float32
+    assert_same_predictions(outputs, clf, X)
+
+
+def test_input_of_the_other_precision(X, codes, run):
+    single = X.astype(np.float32)
+    clf = make_classifier().fit(X, codes)
+    outputs = run(clf, single, zipmap=False)
+    assert outputs["probabilities"].dtype == np.float32
+    assert_same_predictions(outputs, clf, single)
+
+    clf = make_classifier().fit(single, codes)
+    outputs = run(clf, X, zipmap=False)
+    assert outputs["probabilities"].dtype == np.float64
+    assert_same_predictions(outputs, clf, X, 1e-13)
+
+
+def test_parameters_set_after_fit_change_nothing(X, codes, run):
+    clf = make_classifier(activation="tanh").fit(X, codes)
+    clf.set_params(activation="relu", hidden_layer_sizes=(3, 3))
+    assert_same_predictions(run(clf, X, zipmap=False), clf, X, 1e-13)
+
+
+# Class labels and skl2onnx's options.
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_labels(name, X, codes, run):
+    classes = np.asarray(CLASSES[name])
+    clf = make_classifier().fit(X, classes[codes])
+    outputs = run(clf, X, zipmap=False, output_class_labels=True)
+    assert list(outputs["class_labels"]) == list(classes)
+    assert_same_predictions(outputs, clf, X, 1e-13)
+    dtype = object if classes.dtype.kind in "UO" else np.int64
+    assert outputs["label"].dtype == outputs["class_labels"].dtype == dtype
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_zipmap(name, X, codes, run):
+    X = X.astype(np.float32)
+    clf = make_classifier().fit(X, np.asarray(CLASSES[name])[codes])
+    outputs = run(clf, X)
+    probabilities = outputs["output_probability"]
+    assert all(list(row) == list(CLASSES[name]) for row in probabilities)
+    outputs = {
+        "label": outputs["output_label"],
+        "probabilities": [list(row.values()) for row in probabilities],
+    }
+    assert_same_predictions(outputs, clf, X)
+
+
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [("int", ["i3", "i5", "i8"]), ("str", ["sa", "sbc", "sé"])],
+)
+def test_zipmap_columns(name, columns, dtype, X, codes, run):
+    X = X.astype(dtype)
+    clf = make_classifier().fit(X, np.asarray(CLASSES[name])[codes])
+    outputs = run(clf, X, zipmap="columns")
+    assert list(outputs) == ["output_label", *columns]
+    assert all(outputs[column].dtype == dtype for column in columns)
+    outputs = {
+        "label": outputs["output_label"],
+        "probabilities": np.column_stack([outputs[column] for column in columns]),
+    }
+    assert_same_predictions(outputs, clf, X)
+
+
+@pytest.mark.parametrize("name", ["large", "float64", "str"])
+def test_nocl_numbers_the_classes(name, X, codes, run):
+    clf = make_classifier().fit(X, np.asarray(CLASSES[name])[codes])
+    best = clf.predict_proba(X).argmax(axis=1)
+    outputs = run(clf, X, nocl=True)
+    np.testing.assert_array_equal(outputs["output_label"], best)
+    assert list(outputs["output_probability"][0]) == [0, 1, 2]
+    outputs = run(clf, X, zipmap=False, nocl=True, output_class_labels=True)
+    np.testing.assert_array_equal(outputs["label"], best)
+    np.testing.assert_array_equal(outputs["class_labels"], [0, 1, 2])
+
+
+def test_bool_labels(X, codes, run):
+    clf = make_classifier().fit(X, codes > 0)
+    outputs = run(clf, X)
+    np.testing.assert_array_equal(outputs["output_label"], clf.predict(X))
+    assert list(outputs["output_probability"][0]) == [0, 1]
+    outputs = run(clf, X, zipmap=False, output_class_labels=True)
+    np.testing.assert_array_equal(outputs["class_labels"], [0, 1])
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_multilabel_outputs(n_labels, X, run):
+    y = (X[:, :n_labels] > 0).astype(int)
+    clf = make_classifier().fit(X, y)
+    by_label = run(clf, X)
+    expected = clf.predict_proba(X)
+    np.testing.assert_array_equal(by_label["output_label"], clf.predict(X))
+    for row, probabilities in zip(
+        by_label["output_probability"], expected, strict=True
+    ):
+        assert row == pytest.approx(dict(enumerate(probabilities)), abs=1e-6)
+    columns = run(clf, X, zipmap="columns")
+    np.testing.assert_array_equal(columns["output_label"], clf.predict(X))
+    np.testing.assert_allclose(columns["i1"], expected[:, 1], rtol=0, atol=1e-13)
+
+
+def test_outputs_are_declared_with_their_shapes(X, targets, convert):
+    def shapes(y):
+        clf = make_classifier().fit(X, y)
+        options = {"zipmap": False, "output_class_labels": True}
+        graph = convert(clf, X[:1], options=options).graph
+        return {
+            output.name: [
+                dim.dim_value or None for dim in output.type.tensor_type.shape.dim
+            ]
+            for output in graph.output
+        }
+
+    assert shapes(targets["multiclass"]) == {
+        "label": [None],
+        "probabilities": [None, 3],
+        "class_labels": [3],
+    }
+    assert shapes(targets["multilabel"]) == {
+        "label": [None, 2],
+        "probabilities": [None, 2],
+        "class_labels": [2],
+    }
+
+
+# As part of other estimators.
+
+
+def test_pipeline_with_default_options(X, codes, run):
+    pipeline = make_pipeline(StandardScaler(), make_classifier()).fit(X, codes)
+    outputs = run(pipeline, X)
+    np.testing.assert_array_equal(outputs["output_label"], pipeline.predict(X))
+    # ONNX's dictionaries hold float32, whatever the input.
+    probabilities = [list(row.values()) for row in outputs["output_probability"]]
+    np.testing.assert_allclose(
+        probabilities, pipeline.predict_proba(X), rtol=0, atol=1e-6
+    )
+
+
+def test_options_of_a_pipeline(X, codes, run):
+    pipeline = make_pipeline(StandardScaler(), make_classifier()).fit(X, codes)
+    outputs = run(pipeline, X, zipmap=False, output_class_labels=True)
+    assert list(outputs) == ["label", "probabilities", "class_labels"]
+    assert_same_predictions(outputs, pipeline, X, 1e-12)
+
+
+def test_columns_of_different_kinds(X, codes, run):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"size": X[:, 0].astype(np.float32), "colour": np.array(["r", "g", "b"])[codes]}
+    )
+    encode = make_column_transformer(
+        (StandardScaler(), ["size"]), (OneHotEncoder(), ["colour"])
+    )
+    pipeline = make_pipeline(encode, make_classifier()).fit(frame, codes)
+    outputs = run(pipeline, frame, zipmap=False)
+    assert_same_predictions(outputs, pipeline, frame)
+
+
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+@pytest.mark.parametrize(
+    "meta_estimator",
+    [
+        GridSearchCV(
+            make_pipeline(StandardScaler(), make_classifier()),
+            {"rmspropmlpclassifier__beta": [0.9, 0.99]},
+            cv=2,
+        ),
+        CalibratedClassifierCV(make_classifier(), cv=2),
+        StackingClassifier(
+            [
+                ("net", make_pipeline(StandardScaler(), make_classifier())),
+                ("linear", LogisticRegression(solver="newton-cg")),
+            ],
+            final_estimator=make_classifier(),
+            cv=2,
+        ),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_meta_estimators(meta_estimator, dtype, X, codes, run):
+    X = X.astype(dtype)
+    meta_estimator.fit(X, codes)
+    outputs = run(meta_estimator, X, zipmap=False)
+    assert_same_predictions(outputs, meta_estimator, X)
+
+
+# Errors, and the module itself.
+
+
+@pytest.mark.parametrize(
+    ("classes", "y"),
+    [([0.0, 0.5, 1.0], 1.0), ([0.0, 1.0, 1e300], 1.0), ([0, 1, 2**63], 1)],
+)
+def test_labels_that_onnx_cannot_hold(classes, y, X, run):
+    classes = np.array(classes)
+    y = np.full(len(X), y, classes.dtype)
+    clf = make_classifier().partial_fit(X, y, classes=classes)
+    for zipmap in (True, False, "columns"):
+        with pytest.raises(ValueError, match=r"64-bit integers.*nocl=True"):
+            run(clf, X, zipmap=zipmap)
+    outputs = run(clf, X, zipmap=False, nocl=True)
+    np.testing.assert_array_equal(classes[outputs["label"]], clf.predict(X))
+
+
+def test_class_labels_and_zipmap_exclude_each_other(X, codes, convert):
+    clf = make_classifier().fit(X, codes)
+    with pytest.raises(ValueError, match="output_class_labels needs zipmap=False"):
+        convert(clf, X[:1], options={"output_class_labels": True})
+
+
+@pytest.mark.parametrize("options", [None, {"zipmap": False}, {"zipmap": "columns"}])
+def test_unfitted(options, X, convert):
+    with pytest.raises(NotFittedError, match="RMSpropMLPClassifier"):
+        convert(make_classifier(), X[:1], options=options)
+
+
+def test_strings_as_input(X, codes, convert):
+    clf = make_classifier().fit(X, codes)
+    # The type of error depends on skl2onnx's version.
+    with pytest.raises(Exception, match="wrong type"):
+        convert(clf, np.array([["a"] * 6]))
+
+
+def test_importing_again(X, codes, run):
+    clf = make_classifier().fit(X, codes)
+    importlib.reload(sys.modules["sk_rmsprop.onnx"])
+    assert_same_predictions(run(clf, X, zipmap=False), clf, X, 1e-13)
+
+
+def test_without_skl2onnx(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    monkeypatch.delitem(sys.modules, "sk_rmsprop.onnx", raising=False)
+    with pytest.raises(ImportError, match=r"requires skl2onnx.*sk-rmsprop\[onnx\]"):
+        importlib.import_module("sk_rmsprop.onnx")
