@@ -43,19 +43,19 @@ def main(argv=None):
 
 def parser():
     """Return the parser of the command's options."""
+    on_request = [name for name, part in PARTS.items() if not part.by_default]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure sk_rmsprop beside other libraries; write JSON, Markdown "
         "and plots.",
-        epilog="Parts: "
-        + "; ".join(f"{name}: {part.title}" for name, part in PARTS.items()),
+        epilog=f"Parts: {', '.join(PARTS)}.",
     )
     parser.add_argument(
         "--only",
         type=_names(PARTS),
-        default=[name for name, part in PARTS.items() if part.by_default],
+        default=[name for name in PARTS if name not in on_request],
         metavar="PART,...",
-        help="parts to run (default: all but those marked 'on request')",
+        help=f"parts to run (default: all but {', '.join(on_request)})",
     )
     parser.add_argument(
         "--quick",

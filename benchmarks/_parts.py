@@ -29,7 +29,7 @@ PARTS = {
     "memory": Part("Memory beside the data"),
     "accuracy": Part("Time to an accuracy"),
     "import_time": Part("Import time"),
-    "out_of_core": Part("Data larger than the memory (on request)", by_default=False),
+    "out_of_core": Part("Data larger than the memory", by_default=False),
 }
 
 

@@ -98,12 +98,12 @@ def write(folder):
 def _conditions(result, common):
     """Return the line that says how and when a part was measured."""
     environment = result["environment"]
-    words = [f"Measured {environment['date']}, in {result['n_repeats']} rounds"]
+    words = [f"Measured {environment['date']}", f"rounds: {result['n_repeats']}"]
     words += [f"load average before: {environment['load average']}"]
     words += [f"{k}: {v}" for k, v in environment.items() if common.get(k, v) != v]
     if result["quick"]:
-        words.insert(0, "**A quick run: its figures mean nothing**")
-    return ". ".join(words) + "."
+        words.insert(0, "**A quick run, its figures mean nothing**")
+    return f"{'; '.join(words)}."
 
 
 def _body(folder, name, result):

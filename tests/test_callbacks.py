@@ -223,6 +223,16 @@ def test_the_fitted_estimator_is_that_of_its_epoch(data, callback):
     assert_same_model(fitted[-1], clf)
 
 
+def test_the_fitted_estimator_of_a_warm_start(data, callback):
+    X, y = data
+    fitted = []
+    clf = small(warm_start=True).fit(X, y)
+    clf.set_callbacks(Recorder(fitted.append)).fit(X, y)
+    assert [estimator.n_iter_ for estimator in fitted] == [1, 2, 3, 4]
+    assert [estimator.t_ for estimator in fitted] == [300, 360, 420, 480]
+    assert [len(estimator.history_) for estimator in fitted] == [5, 6, 7, 8]
+
+
 def test_the_fitted_estimator_knows_the_validation(data, callback):
     X, y = data
     fitted = []

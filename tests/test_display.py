@@ -4,7 +4,6 @@ import itertools
 import subprocess
 import sys
 
-import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -28,12 +27,11 @@ X, y = make_classification(n_samples=120, n_informative=4, flip_y=0.2, random_st
 
 
 @pytest.fixture(autouse=True)
-def _pictures(monkeypatch):
-    """Draw without a display, and close all figures at the end."""
-    with matplotlib.rc_context():
-        plt.switch_backend("Agg")
-        yield
-        plt.close("all")
+def _no_windows():
+    """Draw into memory, and leave no figure open."""
+    plt.switch_backend("Agg")
+    yield
+    plt.close("all")
 
 
 def fitted(**params):

@@ -464,6 +464,14 @@ def test_validation_data_of_another_dtype(data, val):
     )
 
 
+def test_validation_is_computed_in_the_dtype_of_the_model(data, val):
+    scorer = Scorer()
+    X, y = data
+    clf = small(scoring=scorer)
+    clf.fit(X.astype(np.float32), y, X_val=val[0], y_val=val[1])
+    assert scorer.calls[0][1].dtype == np.float32
+
+
 def test_sparse_training_with_dense_validation_data(data, val):
     X, y = data
     clf = small().fit(sp.csr_array(X), y, X_val=val[0], y_val=val[1])
