@@ -280,7 +280,7 @@ class TrainingHistoryDisplay:
         panel_ax.set_ylabel(ylabels[panel])
         locator = panel_ax.xaxis.get_major_locator()
         if isinstance(locator, MaxNLocator):
-            locator.set_params(integer=True)
+            locator.set_params(integer=True, min_n_ticks=1)
         if panel_ax.xaxis.get_tick_params()["labelbottom"]:
             panel_ax.set_xlabel("Epoch")
 

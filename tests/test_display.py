@@ -184,6 +184,7 @@ class TestCurves:
 
     def test_epochs_are_whole_numbers(self):
         assert tick_labels(draw(3.0, 2.0, 1.5).ax_.xaxis) == ["1", "2", "3"]
+        assert tick_labels(draw(3.0).ax_.xaxis) == ["1"]
 
 
 @pytest.mark.parametrize(

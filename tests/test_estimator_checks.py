@@ -146,7 +146,7 @@ def test_check_that_needs_an_environment_variable():
         cwd=Path(sk_rmsprop.__file__).parents[1],
         env=os.environ | {"SCIPY_ARRAY_API": "1"},
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert set(run.stdout.split()) <= set(ALLOWED_SKIPS) - {"check_array_api_input"}
 

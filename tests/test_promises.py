@@ -367,7 +367,7 @@ class TestCut:
             [sys.executable, "-W", "error", "-c", script, path],
             check=True,
             cwd=package_parent,
-            timeout=120,
+            timeout=600,
         )
         case.partial_fit(clf, 3)
         assert trained(joblib.load(path)) == trained(clf)

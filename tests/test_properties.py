@@ -24,11 +24,9 @@ VALID = {
     ),
     "activation": st.sampled_from(sorted(ACTIVATIONS)),
     "learning_rate": st.floats(1e-5, 0.1),
-    "beta": st.floats(0, 0.999),
     "epsilon": st.floats(1e-10, 1e-2),
     "momentum": st.floats(0, 0.95),
     "nesterov": st.booleans(),
-    "centered": st.booleans(),
     "learning_rate_schedule": st.sampled_from(sorted(SCHEDULES)),
     "alpha": st.floats(0, 1),
     "weight_decay": st.floats(0, 1),
@@ -74,6 +72,15 @@ INVALID = {
     "warm_start": ["yes", None],
     "verbose": ["yes", -1],
 }
+
+# With a decay near 0 the centered variance is 0, and steps are gradient / epsilon: such
+# a run may well diverge. That is the formula's, and must be refused clearly; here we
+# draw what can train.
+VARIANTS = st.one_of(
+    st.fixed_dictionaries({"beta": st.floats(0, 0.999), "centered": st.just(False)}),
+    st.fixed_dictionaries({"beta": st.floats(0.5, 0.999), "centered": st.just(True)}),
+)
+PARAMETERS = st.builds(dict.__or__, st.fixed_dictionaries(VALID), VARIANTS)
 
 quick = settings(
     deadline=None,
@@ -123,12 +130,13 @@ def assert_same(first, second):
 def test_all_parameters_are_drawn():
     names = set(RMSpropMLPClassifier().get_params())
     fixed = {"max_iter", "early_stopping", "validation_fraction", "scoring"}
-    assert set(VALID) == names - fixed - {"warm_start", "verbose"}
+    fixed |= {"warm_start", "verbose"}
+    assert set(VALID) | {"beta", "centered"} == names - fixed
     assert set(INVALID) == names
 
 
 @quick
-@given(st.fixed_dictionaries(VALID), data_sets(), st.data())
+@given(PARAMETERS, data_sets(), st.data())
 def test_any_valid_combination(params, data, draw):
     X, y = data
     params = without_class_weight(params, y)
@@ -152,7 +160,7 @@ def test_any_valid_combination(params, data, draw):
 
 @quick
 @given(
-    st.fixed_dictionaries(VALID),
+    PARAMETERS,
     data_sets(),
     st.floats(0.05, 0.6),
     st.sampled_from(["loss", "accuracy"]),
@@ -180,13 +188,13 @@ def test_early_stopping_returns_the_best_epoch(params, data, fraction, scoring):
 
 @quick
 @given(
-    st.fixed_dictionaries(VALID | {"dropout": st.just(0.0), "shuffle": st.just(False)}),
+    PARAMETERS,
     data_sets(),
     st.data(),
 )
 def test_zero_weight_is_absence(params, data, draw):
     X, y = data
-    params = without_class_weight(params, y)
+    params = without_class_weight(params, y) | {"dropout": 0.0, "shuffle": False}
     n_rows = X.shape[0]
     keep = np.array(
         draw.draw(st.lists(st.booleans(), min_size=n_rows, max_size=n_rows))
