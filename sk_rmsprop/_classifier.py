@@ -7,6 +7,8 @@ what `_training` takes, and the result into fitted attributes.
 import copy
 import functools
 import warnings
+from dataclasses import replace
+from math import ceil
 from numbers import Integral, Real
 from typing import ClassVar, NamedTuple
 
@@ -412,7 +414,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             early_stopping=self.early_stopping,
             monitor=_FitMonitor(self, job, callbacks),
         )
-        if result.best_score is not None and np.isnan(result.best_score):
+        undefined = result.best_score is not None and np.isnan(result.best_score)
+        if undefined and result.stop_reason != "interrupted":
             raise ValueError(
                 f"scoring={self.scoring!r} returned NaN after every epoch: early "
                 "stopping has nothing to go by."
@@ -629,6 +632,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         classes_given = classes is not None
         if classes_given:
             classes = _check_classes(classes)
+            if y.ndim == 2 and len(classes) == y.shape[1]:
+                _check_column_numbers(classes)
         else:
             classes = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y)
         if going_on:
@@ -690,8 +695,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             return False
         right_dtype = X.dtype in dtype if isinstance(dtype, list) else X.dtype == dtype
         right_shape = X.shape[0] > 0 and X.shape[1] == self.n_features_in_
-        named = "feature_names_in_" in vars(self)
-        if named or not (right_dtype and right_shape and X.flags.c_contiguous):
+        if not (right_dtype and right_shape and X.flags.c_contiguous):
             return False
         with np.errstate(all="ignore"):
             return bool(np.isfinite(X.sum()))
@@ -717,11 +721,10 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _next_state(self):
         """Return a copy of the state, with the optimiser's parameters of now."""
-        state = self._state.copy()
         optimizer = self._make_optimizer()
-        optimizer.take_state(state.optimizer)
-        state.optimizer = optimizer
-        return state
+        optimizer.take_state(self._state.optimizer)
+        params = np.array(self._state.params)
+        return replace(self._state, params=params, optimizer=optimizer)
 
     def _make_optimizer(self):
         return RMSprop(
@@ -843,18 +846,22 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         rows = data.rows
         stratify, lone = None, rows[:0]
         if data.target.ndim == 1:
-            is_lone = np.bincount(data.target[rows])[data.target[rows]] == 1
+            codes = data.target[rows]
+            is_lone = np.bincount(codes)[codes] == 1
+            n_rows = int((~is_lone).sum())
+            n_held_out = ceil(n_rows * self.validation_fraction)
+            n_classes = len(np.unique(codes[~is_lone]))
+            if min(n_held_out, n_rows - n_held_out) < n_classes:
+                # Too few rows for each class in both parts: training comes first.
+                is_lone[np.unique(codes, return_index=True)[1]] = True
+            else:
+                stratify = codes[~is_lone]
             lone, rows = rows[is_lone], rows[~is_lone]
-            stratify = data.target[rows]
-            # With fewer rows than classes, not each can be there.
-            if len(rows) * self.validation_fraction < len(np.unique(stratify)):
-                stratify = None
+        else:
+            n_held_out = ceil(len(rows) * self.validation_fraction)
         try:
             training, held_out = train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                random_state=seed,
-                stratify=stratify,
+                rows, test_size=n_held_out, random_state=seed, stratify=stratify
             )
         except ValueError as error:
             raise ValueError(
@@ -1045,6 +1052,13 @@ def _check_classes(classes):
     return unique
 
 
+def _check_column_numbers(classes):
+    if not np.array_equal(classes, np.arange(len(classes))):
+        raise ValueError(
+            f"classes of a multilabel y are the numbers of its columns, got {classes}."
+        )
+
+
 def _check_labels(y, name):
     """Return `y` as 1-D labels, or as a 0/1 array of shape (n_rows, n_labels)."""
     kind = type_of_target(y, input_name=name)
@@ -1113,7 +1127,10 @@ def _combine_weights(sample_weight, class_weight, target):
             "sample_weight and class_weight together are zero for every row: there is "
             "nothing to learn."
         )
-    return weight / weight.max(), np.flatnonzero(weight)
+    # Only ratios matter. At most 1, no sum can overflow; scaled by a power of two, no
+    # digit is lost.
+    weight = np.ldexp(weight, -np.frexp(weight.max())[1])
+    return weight, np.flatnonzero(weight)
 
 
 def _product_of_weights(sample_weight, class_weight, target):

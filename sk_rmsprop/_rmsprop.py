@@ -1,5 +1,6 @@
 """RMSprop, the optimiser."""
 
+import sys
 from math import isfinite, log
 from numbers import Integral, Real
 
@@ -12,7 +13,7 @@ BLOCK_SIZE = 16384
 # The averages decay geometrically where gradients vanish. Before they get subnormal,
 # which slows every operation on them several times, they are set to zero: below
 # `tiny * FLUSH_MARGIN` at every step at which they could have decayed by the margin.
-# Its root is far below what an epsilon leaves of it.
+# Beside any usual epsilon its root does not count.
 FLUSH_MARGIN = 1e6
 
 _RANGES = {
@@ -398,7 +399,7 @@ class _Update:
 def _flush_interval(*decays):
     """Return the number of steps in which no decay exceeds the flush margin."""
     intervals = [int(log(FLUSH_MARGIN) / -log(decay)) for decay in decays if decay > 0]
-    return max(1, min(intervals, default=1))
+    return max(1, min(intervals, default=sys.maxsize))
 
 
 def _copy_of(array):

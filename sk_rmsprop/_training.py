@@ -471,7 +471,8 @@ def _track_loss(state, loss, options):
 
 
 def _at_floor(state, options):
-    return options.learning_rate * state.rate_factor < PLATEAU_MIN_RATE
+    rate = options.learning_rate * state.rate_factor
+    return state.rate_factor < 1 and rate < PLATEAU_MIN_RATE
 
 
 def _stop_reason(state, options, best, asked_to_stop):
@@ -503,15 +504,15 @@ def _clip(gradient, max_norm):
 
 def _check_finite(loss, state):
     if not math.isfinite(loss):
-        found = "cost"
+        found = "a cost"
     elif not _all_finite(state.params):
-        found = "weight"
+        found = "a weight"
     elif not all(map(_all_finite, state.optimizer.state_arrays())):
-        found = "mean square of a gradient"
+        found = "an average that the optimiser keeps"
     else:
         return
     raise DivergenceError(
-        f"Training diverged in epoch {state.n_epochs + 1}: a {found} is not finite. "
+        f"Training diverged in epoch {state.n_epochs + 1}: {found} is not finite. "
         "Scale X (for example with StandardScaler) or lower learning_rate; "
         "max_grad_norm helps against single large gradients."
     )

@@ -1412,3 +1412,21 @@ def test_softmax_regression_finds_the_optimum(n_classes, weighted):
         coef = np.diff(coef, axis=0)
     np.testing.assert_allclose(coef, exact.coef_, atol=2e-3)
     np.testing.assert_allclose(clf.predict_proba(X), exact.predict_proba(X), atol=1e-3)
+
+
+def test_classes_of_a_multilabel_y_are_its_columns(data):
+    X, codes = data
+    Y = np.eye(3, dtype=int)[codes]
+    clf = small()
+    with pytest.raises(ValueError, match="numbers of its columns"):
+        clf.partial_fit(X, Y, classes=["z", "a", "b"])
+    np.testing.assert_array_equal(
+        clf.partial_fit(X, Y, classes=[2, 0, 1]).classes_, [0, 1, 2]
+    )
+
+
+def test_a_small_learning_rate_is_no_plateau(data):
+    clf = small(learning_rate=5e-7, learning_rate_schedule="plateau", max_iter=4)
+    with pytest.warns(ConvergenceWarning):
+        clf.set_params(n_iter_no_change=np.inf).fit(*data)
+    assert clf.n_iter_ == 4

@@ -327,7 +327,7 @@ def test_clipping_is_by_the_norm_of_all_parameters_together(monkeypatch):
         (lambda state: state.params.__setitem__(1, np.inf), "a weight"),
         (
             lambda state: state.optimizer.square_average_.__setitem__(2, np.inf),
-            "a mean square",
+            "an average",
         ),
     ],
     ids=["cost", "weight", "square average"],

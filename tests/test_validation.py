@@ -191,6 +191,8 @@ def test_fewer_rows_are_held_out_than_there_are_classes():
     clf.fit(X, y)
     assert len(scorer.y) == 2
     assert clf.t_ % 18 == 0
+    # Every class stays in training.
+    assert len(set(scorer.y)) == 2
 
 
 @pytest.mark.parametrize(
