@@ -591,7 +591,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self._network.layers(params)
 
     def _predict(self, X, link):
-        X = validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
+        X = self._validate_X(X, dtype=FLOAT_DTYPES)
         return self._network.predict(self._state.params, X, link)
 
     def _check_params(self):
@@ -630,12 +630,12 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if not (going_on and y.ndim == 1):  # Else _encode refuses what is no class.
             y = _check_labels(y, "y")
         classes_given = classes is not None
-        if classes_given:
+        if not classes_given:
+            classes = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y)
+        elif not (going_on and classes is self.classes_):
             classes = _check_classes(classes)
             if y.ndim == 2 and len(classes) == y.shape[1]:
                 _check_column_numbers(classes)
-        else:
-            classes = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y)
         if going_on:
             self._check_same_classes(classes, classes_given)
         target = _encode(y, classes, "y")
@@ -1040,15 +1040,14 @@ def _weight_from_dict(class_weight, classes):
 
 def _check_classes(classes):
     """Return the classes that `partial_fit` is given, sorted and each once."""
-    message = f"classes must be a 1-D array of labels, got {classes!r}."
     try:
         unique = np.unique(classes)
         with np.errstate(invalid="ignore"):  # Of NaN among the classes.
             is_labels = type_of_target(unique) in ("binary", "multiclass")
-    except (TypeError, ValueError) as error:
-        raise ValueError(message) from error
-    if np.ndim(classes) != 1 or not len(unique) or not is_labels:
-        raise ValueError(message)
+    except (TypeError, ValueError):
+        is_labels = False
+    if not is_labels or np.ndim(classes) != 1 or not len(unique):
+        raise ValueError(f"classes must be a 1-D array of labels, got {classes!r}.")
     return unique
 
 

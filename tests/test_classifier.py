@@ -1323,8 +1323,8 @@ def test_digits():
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, stratify=y, random_state=0
     )
-    # So few hidden units that they must be learnt: with random ones accuracy stays
-    # below 0.8.
+    # So few hidden units that they must be learnt: with random ones the accuracy is
+    # 0.83.
     clf = make_pipeline(
         StandardScaler(),
         RMSpropMLPClassifier(
@@ -1382,7 +1382,7 @@ def test_moons_need_a_curved_border(params):
         "random_state": 0,
     }
     clf = RMSpropMLPClassifier(**{**defaults, **params}).fit(X, y)
-    assert clf.score(X, y) > 0.98  # A straight border gets 0.88.
+    assert clf.score(X, y) > 0.98  # A straight border gets 0.87.
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
