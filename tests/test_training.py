@@ -323,8 +323,8 @@ def test_clipping_is_by_the_norm_of_all_parameters_together(monkeypatch):
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
-        (lambda state: None, "a cost"),
-        (lambda state: state.params.__setitem__(1, np.inf), "a weight"),
+        (lambda state: None, "cost"),
+        (lambda state: state.params.__setitem__(1, np.inf), "weight"),
         (
             lambda state: state.optimizer.square_average_.__setitem__(2, np.inf),
             "an average",
@@ -338,9 +338,9 @@ def test_divergence_names_what_is_not_finite(batches, spoil, found):
     epochs = Epochs(network, state, make_data(8), make_options())
     epochs.run()
     spoil(state)
-    if found == "a cost":
+    if found == "cost":
         batches.costs = iter([0.0, np.nan])
-    with pytest.raises(DivergenceError, match=f"epoch 2: {found} .*StandardScaler"):
+    with pytest.raises(DivergenceError, match=rf"epoch 2: .*({found}).*StandardScaler"):
         epochs.run()
 
 
