@@ -92,7 +92,7 @@ class Case(NamedTuple):
 
     def make(self, **params):
         """Return an unfitted classifier."""
-        # Five rows in seven batches of ten, and two hidden layers
+        # Of 65 rows, six batches of ten and one of five
         defaults = {
             "hidden_layer_sizes": (7, 4),
             "learning_rate": 0.01,
@@ -1187,7 +1187,7 @@ class TestDivergence:
 
     @pytest.mark.parametrize("early_stopping", [True, False])
     def test_in_a_later_epoch_changes_nothing(self, early_stopping, monkeypatch):
-        # 20 batches a fit: after three good epochs, in the fourth
+        # One batch an epoch: three good epochs, then the fourth
         call = CALLS["second fit"]
         clf = call.estimator(early_stopping=early_stopping, batch_size=1000)
         clf.set_params(max_iter=6)
