@@ -400,9 +400,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         going_on = self.warm_start and self.__sklearn_is_fitted__()
         job = self._prepare(X, y, sample_weight, going_on=going_on)
-        job, validation = self._prepare_validation(
-            job, X_val, y_val, sample_weight, sample_weight_val
-        )
+        job, validation = self._prepare_validation(job, X_val, y_val, sample_weight_val)
         callbacks = FitCallbacks(self, self.max_iter, X, y, sample_weight)
         result = _training.train(
             job.network,
@@ -581,9 +579,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _fitted_network(self):
         if not self.__sklearn_is_fitted__():
-            check_is_fitted(
-                self
-            )  # Raises; asking it first would double predict's time.
+            check_is_fitted(self)  # It raises, and takes too long to ask it always.
         return self._network
 
     def _layers(self):
@@ -648,6 +644,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return _Job(
             classes=classes,
             class_weight=class_weight,
+            sample_weight=sample_weight,
             network=network,
             state=self._next_state() if going_on else self._first_state(network, X),
             history=self.history_[: self._state.n_epochs] if going_on else [],
@@ -796,14 +793,14 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             smallest, totals, out=np.zeros(len(totals)), where=totals > 0, dtype=float
         )
 
-    def _prepare_validation(self, job, X_val, y_val, sample_weight, sample_weight_val):
+    def _prepare_validation(self, job, X_val, y_val, sample_weight_val):
         """Return the job without what is held out, and its `_Validation` or None."""
         if X_val is not None or y_val is not None:
             return job, self._given_validation(job, X_val, y_val, sample_weight_val)
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val needs X_val and y_val.")
         if self.early_stopping:
-            return self._hold_out(job, sample_weight)
+            return self._hold_out(job)
         return job, None
 
     def _given_validation(self, job, X_val, y_val, sample_weight_val):
@@ -822,14 +819,12 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         data = _training.Data(X, target, weight, rows)
         return self._validation_on(rows, job, data, y, sample_weight)
 
-    def _hold_out(self, job, sample_weight):
+    def _hold_out(self, job):
         """Return the job without the held-out rows, and the validation on these."""
         training_rows, held_out = self._split(job.data, job.state.seed)
-        if sample_weight is not None:
-            sample_weight = _check_weight(sample_weight, job.data.X, "sample_weight")
         target = job.data.target
         y = target if target.ndim == 2 else job.classes[target]
-        validation = self._validation_on(held_out, job, job.data, y, sample_weight)
+        validation = self._validation_on(held_out, job, job.data, y, job.sample_weight)
         return job._replace(data=job.data._replace(rows=training_rows)), validation
 
     def _validation_on(self, rows, job, data, y, sample_weight):
@@ -937,6 +932,8 @@ class _Job(NamedTuple):
     ----------
     classes : ndarray of shape (n_classes,)
     class_weight : ndarray of shape (n_classes,) or None
+    sample_weight : ndarray of shape (n_samples,) or None
+        The user's; `data` has its product with the weights of the classes.
     network : Network
     state : TrainingState
         Where training begins; nothing else refers to it.
@@ -947,6 +944,7 @@ class _Job(NamedTuple):
 
     classes: np.ndarray
     class_weight: np.ndarray | None
+    sample_weight: np.ndarray | None
     network: Network
     state: _training.TrainingState
     history: list

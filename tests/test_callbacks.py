@@ -5,18 +5,21 @@ import importlib
 import pickle
 import sys
 import warnings
+from functools import partial
 
 import joblib
+import models
 import numpy as np
 import pandas as pd
 import pytest
+from models import assert_same_model
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_rmsprop import RMSpropMLPClassifier, _callbacks
+from sk_rmsprop import _callbacks
 
 
 @pytest.fixture
@@ -34,26 +37,7 @@ def data():
     return X, np.array(["ape", "bee", "cow"])[codes]
 
 
-def small(**params):
-    """Return a quick classifier whose schedule ends with `max_iter`, unwarned."""
-    defaults = {
-        "hidden_layer_sizes": (6,),
-        "learning_rate": 0.02,
-        "learning_rate_schedule": "linear",
-        "max_iter": 4,
-        "batch_size": 16,
-        "random_state": 0,
-    }
-    return RMSpropMLPClassifier(**{**defaults, **params})
-
-
-def params_of(clf):
-    """Return all weights and biases as one array."""
-    return np.concatenate([a.ravel() for a in clf.coefs_ + clf.intercepts_])
-
-
-def assert_same_model(clf, other):
-    np.testing.assert_array_equal(params_of(clf), params_of(other))
+small = partial(models.small, max_iter=4)
 
 
 class Recorder:

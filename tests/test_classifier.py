@@ -5,12 +5,15 @@ import re
 import sys
 import threading
 import warnings
+from functools import partial
 
+import models
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+from models import assert_same_model, params_of
 from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_moons
@@ -68,26 +71,7 @@ def labels(data):
     return (data[0][:, [0, 1, 3]] > [1, 1, 0]).astype(int)
 
 
-def small(**params):
-    """Return a quick classifier whose schedule ends with `max_iter`, unwarned."""
-    defaults = {
-        "hidden_layer_sizes": (6,),
-        "learning_rate": 0.03,
-        "learning_rate_schedule": "linear",
-        "max_iter": 8,
-        "batch_size": 16,
-        "random_state": 0,
-    }
-    return RMSpropMLPClassifier(**{**defaults, **params})
-
-
-def params_of(clf):
-    """Return all weights and biases as one array."""
-    return np.concatenate([a.ravel() for a in clf.coefs_ + clf.intercepts_])
-
-
-def assert_same_model(clf, other):
-    np.testing.assert_array_equal(params_of(clf), params_of(other))
+small = partial(models.small, learning_rate=0.03, max_iter=8)
 
 
 def assert_almost_same_model(clf, other, rtol=1e-7):

@@ -6,14 +6,15 @@ skorch 1.4 fails on.
 
 import pickle
 import warnings
+from functools import partial
 
+import models
 import numpy as np
 import pandas as pd
 import pytest
+from models import params_of
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
-
-from sk_rmsprop import RMSpropMLPClassifier
 
 
 @pytest.fixture
@@ -24,22 +25,7 @@ def data():
     return 3 * np.eye(3, 4)[y] + 0.5 * rng.standard_normal((60, 4)), y
 
 
-def small(**params):
-    """Return a quick classifier whose schedule ends with `max_iter`, unwarned."""
-    defaults = {
-        "hidden_layer_sizes": (6,),
-        "learning_rate": 0.03,
-        "learning_rate_schedule": "linear",
-        "max_iter": 8,
-        "batch_size": 16,
-        "random_state": 0,
-    }
-    return RMSpropMLPClassifier(**{**defaults, **params})
-
-
-def params_of(clf):
-    """Return all weights and biases as one array."""
-    return np.concatenate([a.ravel() for a in clf.coefs_ + clf.intercepts_])
+small = partial(models.small, learning_rate=0.03, max_iter=8)
 
 
 class Validated:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sklearn
+from models import assert_same_model, small
 from sklearn.base import is_classifier
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -10,8 +11,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
-
-from sk_rmsprop import RMSpropMLPClassifier
 
 ROUTABLE = {
     "fit": {"sample_weight", "X_val", "y_val", "sample_weight_val"},
@@ -34,28 +33,6 @@ def data():
     y = rng.permutation(np.arange(60) % 3)
     X = rng.standard_normal((60, 4)) + np.eye(3, 4)[y]
     return X, y, np.array([0.1, 1.0, 5.0])[y]
-
-
-def small(**params):
-    """Return a quick classifier whose schedule ends with `max_iter`, unwarned."""
-    defaults = {
-        "hidden_layer_sizes": (6,),
-        "learning_rate": 0.02,
-        "learning_rate_schedule": "linear",
-        "max_iter": 6,
-        "batch_size": 16,
-        "random_state": 0,
-    }
-    return RMSpropMLPClassifier(**{**defaults, **params})
-
-
-def params_of(clf):
-    """Return all weights and biases as one array."""
-    return np.concatenate([a.ravel() for a in clf.coefs_ + clf.intercepts_])
-
-
-def assert_same_model(clf, other):
-    np.testing.assert_array_equal(params_of(clf), params_of(other))
 
 
 # --- Requests -------------------------------------------------------------------------

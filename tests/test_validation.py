@@ -1,18 +1,19 @@
 """Tests of early stopping and of validation data of one's own."""
 
 import warnings
+from functools import partial
 
+import models
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
+from models import assert_same_model, params_of
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-
-from sk_rmsprop import RMSpropMLPClassifier
 
 
 @pytest.fixture
@@ -38,26 +39,7 @@ def val():
     return X, y
 
 
-def small(**params):
-    """Return a quick classifier whose schedule ends with `max_iter`, unwarned."""
-    defaults = {
-        "hidden_layer_sizes": (6,),
-        "learning_rate": 0.02,
-        "learning_rate_schedule": "linear",
-        "max_iter": 6,
-        "batch_size": 32,
-        "random_state": 0,
-    }
-    return RMSpropMLPClassifier(**{**defaults, **params})
-
-
-def params_of(clf):
-    """Return all weights and biases as one array."""
-    return np.concatenate([a.ravel() for a in clf.coefs_ + clf.intercepts_])
-
-
-def assert_same_model(clf, other):
-    np.testing.assert_array_equal(params_of(clf), params_of(other))
+small = partial(models.small, batch_size=32)
 
 
 class Scorer:

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from models import assert_same_model, params_of, small
 from sklearn.utils.class_weight import compute_sample_weight
-
-from sk_rmsprop import RMSpropMLPClassifier
 
 
 @pytest.fixture
@@ -22,31 +21,9 @@ def weight():
     return np.random.default_rng(1).uniform(0.2, 3.0, 60)
 
 
-def small(**params):
-    """Return a quick classifier whose schedule ends with `max_iter`, unwarned."""
-    defaults = {
-        "hidden_layer_sizes": (6,),
-        "learning_rate": 0.02,
-        "learning_rate_schedule": "linear",
-        "max_iter": 6,
-        "batch_size": 16,
-        "random_state": 0,
-    }
-    return RMSpropMLPClassifier(**{**defaults, **params})
-
-
 def full_batch(**params):
     """Return a classifier that sees all rows at once."""
     return small(**{"batch_size": 10_000, "shuffle": False, **params})
-
-
-def params_of(clf):
-    """Return all weights and biases as one array."""
-    return np.concatenate([a.ravel() for a in clf.coefs_ + clf.intercepts_])
-
-
-def assert_same_model(clf, other):
-    np.testing.assert_array_equal(params_of(clf), params_of(other))
 
 
 def assert_almost_same_model(clf, other):
