@@ -1,12 +1,13 @@
 """The scikit-learn estimator.
 
-The only file that knows scikit-learn's internals: it turns parameters and data into
-what `_training` takes, and the result into fitted attributes.
+Beside `_callbacks` the only file that knows scikit-learn's internals: it turns
+parameters and data into what `_training` takes, and the result into fitted attributes.
 """
 
 import copy
 import functools
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from numbers import Integral, Real
@@ -17,7 +18,6 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import (
     Interval,
@@ -26,6 +26,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils._param_validation import Options as OneOf
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.extmath import _approximate_mode
 from sklearn.utils.multiclass import (
     check_classification_targets,
     is_multilabel,
@@ -150,13 +151,15 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return the model as it was after its best epoch (of equals, the later).
     validation_fraction : float, default=0.1
         Part of the rows, stratified by class, that `early_stopping` holds out where
-        `fit` is given no `X_val`. A class with a single row stays in training.
+        `fit` is given no `X_val`. At least one row of every class stays in training.
     scoring : str or callable, default="loss"
         Validation score: "loss" is minus the validation loss; otherwise the name of
-        a scorer or a callable ``scorer(estimator, X, y)``.
+        a scorer or a callable ``scorer(estimator, X, y)``. In the loss the weights
+        of classes and samples count; a scorer is passed the samples' alone, and no
+        rows whose weight is 0.
     class_weight : dict or "balanced", default=None
         Weights of the classes, which multiply `sample_weight`. "balanced" makes the
-        total weights of all classes equal.
+        total weights of all classes in the training part equal.
     shuffle : bool, default=True
         Whether to shuffle the rows in every epoch.
     random_state : int, RandomState instance or None, default=None
@@ -200,9 +203,12 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     loss_curve_ : list of float
         The same, under MLPClassifier's name.
     validation_scores_ : list of float or None
-        Validation score of every epoch; None if nothing was validated.
+        Validation score of every epoch in `history_` that was validated; None if
+        none was.
     best_validation_score_ : float or None
-        The best of them in the last `fit`; None if nothing was validated.
+        The best of the last `fit`, with a warm start and `early_stopping` that of
+        the model it began with included; None if it validated nothing, and after
+        `partial_fit`.
     history_ : list of dict
         A record of every epoch so far: "epoch", "learning_rate", "loss" and, where
         there was validation, "validation_loss" and "validation_score". After early
@@ -396,7 +402,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ConvergenceWarning
             If `max_iter` ended a "constant" or "plateau" run without early stopping.
         UserWarning
-            If training was interrupted (Ctrl-C); finished epochs are kept.
+            If training was interrupted (Ctrl-C). The model is as it was after the
+            last epoch that was finished, with `early_stopping` after the best one.
         """
         going_on = self.warm_start and self.__sklearn_is_fitted__()
         job = self._prepare(X, y, sample_weight, going_on=going_on)
@@ -596,7 +603,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         `_fit_context` would not validate them at all once the estimator is fitted, but
         `set_params` may have changed them.
         """
-        for name, constraints in _CONSTRAINTS.items():
+        for name, constraints in _constraints_of(type(self)).items():
             value = getattr(self, name)
             if not any(constraint.is_satisfied_by(value) for constraint in constraints):
                 self._validate_params()  # It raises, and words the error.
@@ -637,7 +644,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         target = _encode(y, classes, "y")
         sample_weight = _check_weight(sample_weight, X, "sample_weight")
         class_weight = self._weight_of_classes(classes, target, sample_weight)
-        weight, rows = _combine_weights(sample_weight, class_weight, target)
+        weight, rows = _combine_weights(sample_weight, class_weight, target, "row")
         network = self._make_network(X.shape[1], len(classes), y.ndim == 2)
         if going_on:
             self._check_same_network(network)
@@ -699,8 +706,11 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _make_network(self, n_features, n_outputs, multilabel):
         hidden = self.hidden_layer_sizes
-        hidden = [hidden] if np.ndim(hidden) == 0 else list(hidden)
-        if not all(isinstance(size, Integral) and size > 0 for size in hidden):
+        hidden = [hidden] if isinstance(hidden, Integral) else hidden
+        ordered = isinstance(hidden, (Sequence, np.ndarray))
+        if not ordered or not all(
+            isinstance(size, Integral) and size > 0 for size in hidden
+        ):
             raise ValueError(
                 "hidden_layer_sizes must be positive integers, got "
                 f"{self.hidden_layer_sizes!r}."
@@ -750,7 +760,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             shuffle=bool(self.shuffle),
             max_iter=int(self.max_iter),
             tol=float(self.tol),
-            n_iter_no_change=float(self.n_iter_no_change),
+            n_iter_no_change=self.n_iter_no_change,
         )
 
     def _check_same_classes(self, classes, given):
@@ -784,14 +794,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             )
         if isinstance(self.class_weight, dict):
             return _weight_from_dict(self.class_weight, classes)
-        if sample_weight is not None:
-            sample_weight = sample_weight / sample_weight.max()
-        totals = np.bincount(target, sample_weight, minlength=len(classes))
-        # Only ratios matter. At most 1, they cannot overflow.
-        smallest = totals[totals > 0].min()
-        return np.divide(
-            smallest, totals, out=np.zeros(len(totals)), where=totals > 0, dtype=float
-        )
+        return _balanced_weight(target, sample_weight, len(classes))
 
     def _prepare_validation(self, job, X_val, y_val, sample_weight_val):
         """Return the job without what is held out, and its `_Validation` or None."""
@@ -815,17 +818,21 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             raise ValueError("y_val must be of the same kind as y, multilabel or not.")
         target = _encode(y, job.classes, "y_val")
         sample_weight = _check_weight(sample_weight_val, X, "sample_weight_val")
-        weight, rows = _combine_weights(sample_weight, job.class_weight, target)
+        weight, rows = _combine_weights(
+            sample_weight, job.class_weight, target, "validation row"
+        )
         data = _training.Data(X, target, weight, rows)
         return self._validation_on(rows, job, data, y, sample_weight)
 
     def _hold_out(self, job):
         """Return the job without the held-out rows, and the validation on these."""
         training_rows, held_out = self._split(job.data, job.state.seed)
+        job = job._replace(data=job.data._replace(rows=training_rows))
+        if self.class_weight == "balanced":
+            job = _rebalanced(job)
         target = job.data.target
         y = target if target.ndim == 2 else job.classes[target]
-        validation = self._validation_on(held_out, job, job.data, y, job.sample_weight)
-        return job._replace(data=job.data._replace(rows=training_rows)), validation
+        return job, self._validation_on(held_out, job, job.data, y, job.sample_weight)
 
     def _validation_on(self, rows, job, data, y, sample_weight):
         """Return the validation on some rows of the data."""
@@ -838,34 +845,25 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _split(self, data, seed):
         """Return the rows that stay in training and those that are held out."""
-        rows = data.rows
-        stratify, lone = None, rows[:0]
-        if data.target.ndim == 1:
-            codes = data.target[rows]
-            is_lone = np.bincount(codes)[codes] == 1
-            n_rows = int((~is_lone).sum())
-            n_held_out = ceil(n_rows * self.validation_fraction)
-            n_classes = len(np.unique(codes[~is_lone]))
-            if min(n_held_out, n_rows - n_held_out) < n_classes:
-                # Too few rows for each class in both parts: training comes first.
-                is_lone[np.unique(codes, return_index=True)[1]] = True
-            else:
-                stratify = codes[~is_lone]
-            lone, rows = rows[is_lone], rows[~is_lone]
-        else:
-            n_held_out = ceil(len(rows) * self.validation_fraction)
-        try:
-            training, held_out = train_test_split(
-                rows, test_size=n_held_out, random_state=seed, stratify=stratify
-            )
-        except ValueError as error:
+        rng = np.random.RandomState(seed)
+        rows = rng.permutation(data.rows)
+        # A multilabel y is split as if it had one class.
+        multilabel = data.target.ndim == 2
+        codes = np.zeros(len(rows), int) if multilabel else data.target[rows]
+        # One row of each class stays in training, the others can be held out.
+        n_spare = np.maximum(np.bincount(codes) - 1, 0)
+        n_held_out = min(ceil(len(rows) * self.validation_fraction), n_spare.sum())
+        if not n_held_out:
             raise ValueError(
                 f"early_stopping cannot hold out validation_fraction="
-                f"{self.validation_fraction} of n_samples={len(data.rows)} rows: "
-                f"{error} Change validation_fraction, pass X_val and y_val to fit, or "
-                "set early_stopping=False."
-            ) from error
-        return np.sort(np.concatenate([training, lone])), np.sort(held_out)
+                f"{self.validation_fraction} of n_samples={len(rows)} rows: one of "
+                "each class stays in training, and there are no others. Pass more "
+                "rows, or X_val and y_val, to fit, or set early_stopping=False."
+            )
+        counts = _approximate_mode(n_spare, n_held_out, rng)
+        held_out = [rows[codes == i][:count] for i, count in enumerate(counts)]
+        held_out = np.sort(np.concatenate(held_out))
+        return np.setdiff1d(data.rows, held_out, assume_unique=True), held_out
 
     def _fitted_attributes(self, job, state, n_iter, best_score):
         """Return the attributes that make an estimator fitted with `state`."""
@@ -919,10 +917,14 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         )
 
 
-_CONSTRAINTS = {
-    name: list(map(make_constraint, constraints))
-    for name, constraints in RMSpropMLPClassifier._parameter_constraints.items()
-}
+@functools.cache
+def _constraints_of(estimator_class):
+    """Return the constraints of an estimator's parameters as scikit-learn's objects."""
+    return {
+        name: list(map(make_constraint, constraints))
+        for name, constraints in estimator_class._parameter_constraints.items()
+        if constraints != "no_validation"
+    }
 
 
 class _Job(NamedTuple):
@@ -1022,6 +1024,30 @@ def _print_record(record):
     print(line)
 
 
+def _rebalanced(job):
+    """Return the job with balanced weights as its training rows alone have them."""
+    data, sample_weight = job.data, job.sample_weight
+    class_weight = _balanced_weight(
+        data.target[data.rows],
+        None if sample_weight is None else sample_weight[data.rows],
+        len(job.classes),
+    )
+    weight, _ = _combine_weights(sample_weight, class_weight, data.target, "row")
+    return job._replace(class_weight=class_weight, data=data._replace(weight=weight))
+
+
+def _balanced_weight(target, sample_weight, n_classes):
+    """Return the weight of each class that makes their totals equal."""
+    if sample_weight is not None:
+        sample_weight = sample_weight / sample_weight.max()
+    totals = np.bincount(target, sample_weight, minlength=n_classes)
+    # Only ratios matter. At most 1, they cannot overflow.
+    smallest = totals[totals > 0].min()
+    return np.divide(
+        smallest, totals, out=np.zeros(n_classes), where=totals > 0, dtype=float
+    )
+
+
 def _weight_from_dict(class_weight, classes):
     try:
         weight = compute_class_weight(class_weight, classes=classes, y=classes)
@@ -1105,14 +1131,14 @@ def _check_weight(sample_weight, X, name):
     # Looked at first, as newer scikit-learns refuse zeros without naming the argument.
     given = np.asarray(sample_weight)
     if given.dtype.kind in "biuf" and given.size and not given.any():
-        raise ValueError(f"{name} is zero for every row: there is nothing to learn.")
+        raise ValueError(f"{name} is zero for every row.")
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
     if (weight < 0).any():
         raise ValueError(f"Negative values in data passed to {name}.")
     return weight
 
 
-def _combine_weights(sample_weight, class_weight, target):
+def _combine_weights(sample_weight, class_weight, target, row):
     """Return the product of both weights, or None, and the rows where it is not 0."""
     weight = sample_weight
     if class_weight is not None:
@@ -1121,8 +1147,7 @@ def _combine_weights(sample_weight, class_weight, target):
         return None, np.arange(len(target))
     if not weight.any():
         raise ValueError(
-            "sample_weight and class_weight together are zero for every row: there is "
-            "nothing to learn."
+            f"sample_weight and class_weight together are zero for every {row}."
         )
     # Only ratios matter. At most 1, no sum can overflow; scaled by a power of two, no
     # digit is lost.

@@ -88,7 +88,10 @@ def _softmax(raw):
 
 
 def _log_softmax(raw):
-    np.subtract(raw, raw.max(axis=0), out=raw)
+    with np.errstate(over="ignore"):
+        np.subtract(raw, raw.max(axis=0), out=raw)
+    # The largest floats of opposite signs differ by more than a float can hold.
+    np.maximum(raw, np.finfo(raw.dtype).min, out=raw)
     np.subtract(raw, np.log(np.exp(raw).sum(axis=0)), out=raw)
 
 

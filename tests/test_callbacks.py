@@ -423,14 +423,12 @@ def test_scoring_monitor_of_a_frame(data, callback):
 
 
 def test_progress_bar(data, callback, capsys):
-    pytest.importorskip("rich")
     small().set_callbacks(callback.ProgressBar()).fit(*data)
     assert "RMSpropMLPClassifier - fit" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_progress_bar_of_a_search(data, callback, capsys, n_jobs):
-    pytest.importorskip("rich")
     search = GridSearchCV(
         make_pipeline(StandardScaler(), small()),
         {"rmspropmlpclassifier__beta": [0.8, 0.9]},

@@ -6,6 +6,8 @@ import sys
 import threading
 import warnings
 from functools import partial
+from numbers import Real
+from typing import ClassVar
 
 import models
 import numpy as np
@@ -28,6 +30,7 @@ from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import Interval, InvalidParameterError
 
 from sk_rmsprop import RMSprop, RMSpropMLPClassifier
 from sk_rmsprop._activations import ACTIVATIONS
@@ -1414,3 +1417,22 @@ def test_a_small_learning_rate_is_no_plateau(data):
     with pytest.warns(ConvergenceWarning):
         clf.set_params(n_iter_no_change=np.inf).fit(*data)
     assert clf.n_iter_ == 4
+
+
+def test_parameters_of_a_subclass_are_validated():
+    class Subclass(RMSpropMLPClassifier):
+        _parameter_constraints: ClassVar[dict] = {
+            **RMSpropMLPClassifier._parameter_constraints,
+            "beta": [Interval(Real, 0.9, 1, closed="left")],
+            "verbose": "no_validation",
+        }
+
+    X, y = np.eye(4), [0, 1, 0, 1]
+    Subclass(beta=0.95, verbose="").partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(InvalidParameterError, match="'beta' parameter of Subclass"):
+        Subclass(beta=0.5).partial_fit(X, y, classes=[0, 1])
+
+
+def test_n_iter_no_change_beyond_the_range_of_floats(data):
+    never = small(n_iter_no_change=10**400).fit(*data)
+    assert_same_model(never, small(n_iter_no_change=np.inf).fit(*data))

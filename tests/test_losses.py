@@ -286,6 +286,14 @@ def test_log_link_is_never_infinite(name, dtype):
 
 
 @every_loss
+@both_dtypes
+def test_log_link_of_the_largest_outputs(name, dtype):
+    largest = np.finfo(dtype).max
+    log_probability = log_linked(name, np.array([[largest], [-largest]], dtype))
+    np.testing.assert_array_equal(log_probability, [[0], [-largest]])
+
+
+@every_loss
 def test_link_of_extreme_outputs(name):
     raw = np.array([[-1e4, 1e4, 1e4], [1e4, -1e4, 1e4], [0, 0, -1e4]], "float32")
     probability = linked(name, raw)

@@ -45,7 +45,7 @@ VALID = {
 
 # Values that no parameter of the name may have.
 INVALID = {
-    "hidden_layer_sizes": [0, -1, (3, 0), (2.5,), "wide", None],
+    "hidden_layer_sizes": [0, -1, (3, 0), (2.5,), "wide", {3: 4}, {3, 4}, None],
     "activation": ["softplus", None, 1],
     "learning_rate": [0, -1.0, np.nan, np.inf, "auto", None],
     "beta": [-0.1, 1.0, np.nan, "0.9"],

@@ -131,13 +131,19 @@ def test_lone_classes_stay_in_training(data, n_lone):
 
 
 def test_fewer_held_out_rows_than_classes():
-    y = np.repeat(np.arange(10), 2)
+    # Of 100 rows 8 are held out: half of them from the class that has half of all.
+    y = np.r_[np.zeros(51, int), np.repeat(np.arange(1, 8), 7)]
     scorer = Scorer()
-    clf = small(early_stopping=True, scoring=scorer, max_iter=1)
-    clf.fit(np.arange(20.0)[:, np.newaxis] / 1000, y)
-    assert len(scorer.y) == 2
+    clf = small(
+        early_stopping=True, scoring=scorer, max_iter=1, validation_fraction=0.08
+    )
+    clf.fit(np.arange(100.0)[:, np.newaxis] / 1000, y)
     np.testing.assert_array_equal(scorer.y, y[scorer.rows])
-    assert clf.t_ == 18
+    counts = np.bincount(scorer.y, minlength=8)
+    assert counts[0] == 4
+    assert counts[1:].sum() == 4
+    assert counts[1:].max() == 1
+    assert clf.t_ == 92
 
 
 def test_rows_of_weight_zero_are_not_split(data):
@@ -178,25 +184,33 @@ def test_fewer_rows_are_held_out_than_there_are_classes():
 
 
 @pytest.mark.parametrize(
-    ("y", "fraction"),
-    [
-        ([0, 0, 1, 1], 0.9),
-        ([0, 1, 2], 0.5),
-        ([0], 0.5),
-        (["a", "a", "a"], 0.99),
-    ],
-    ids=["none left", "lone classes only", "one row", "all"],
+    ("y", "fraction", "held_out"),
+    [([0, 0, 1, 1, 1, 2], 0.9, [0, 1, 1]), (["a", "a", "a"], 0.99, ["a", "a"])],
+    ids=["three classes", "one class"],
 )
-def test_impossible_split_names_the_remedies(y, fraction):
+def test_one_row_of_each_class_stays_in_training(y, fraction, held_out):
+    scorer = Scorer()
+    clf = small(early_stopping=True, validation_fraction=fraction, scoring=scorer)
+    clf.fit(np.arange(float(len(y)))[:, np.newaxis], y)
+    assert sorted(scorer.y) == held_out
+
+
+@pytest.mark.parametrize(
+    "y",
+    [[0, 1, 2], ["a"], [[1, 0]]],
+    ids=["lone classes only", "one row", "one multilabel row"],
+)
+def test_impossible_split_names_the_remedies(y):
     X = np.arange(float(len(y)))[:, np.newaxis]
-    clf = small(early_stopping=True, validation_fraction=fraction)
+    clf = small(early_stopping=True, validation_fraction=0.5)
     with pytest.raises(ValueError, match="early_stopping cannot hold out") as error:
         clf.fit(X, y)
-    for remedy in ("validation_fraction", "X_val", "early_stopping=False"):
+    for remedy in ("more rows", "X_val", "early_stopping=False"):
         assert remedy in str(error.value)
     # Each of them helps.
-    small().fit(X, y)
+    clf.fit(np.r_[X, X], np.r_[y, y])
     clf.fit(X, y, X_val=X, y_val=y)
+    small().fit(X, y)
 
 
 # --- Scoring --------------------------------------------------------------------------
@@ -563,6 +577,13 @@ def test_bad_validation_data_are_refused(data, val, change, message):
     assert vars(clf) == before
 
 
+def test_validation_rows_that_all_have_class_weight_zero_are_refused(data, val):
+    X_val, y_val = val
+    clf = small(class_weight={1: 0.0})
+    with pytest.raises(ValueError, match="zero for every validation row"):
+        clf.fit(*data, X_val=X_val[y_val == 1], y_val=y_val[y_val == 1])
+
+
 # --- Weights in validation ------------------------------------------------------------
 
 
@@ -598,6 +619,28 @@ def test_balanced_weights_are_those_of_the_training_data(data, val):
     # Training has 120, 60 and 20 rows: weights 1 : 2 : 6. Validation has other shares.
     both = np.array([1, 2, 6])[val[1]]
     loss = log_loss(val[1], clf.predict_proba(val[0]), sample_weight=both)
+    assert clf.history_[-1]["validation_loss"] == pytest.approx(loss)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_balanced_weights_are_those_of_the_training_part(data, weighted):
+    X, y = data
+    weight = np.linspace(0.1, 3, 200) if weighted else np.ones(200)
+    scorer = Scorer()
+    options = {"class_weight": "balanced", "n_iter_no_change": np.inf, "max_iter": 2}
+    # Too small a part for the proportions of the classes.
+    clf = small(
+        early_stopping=True, validation_fraction=0.03, scoring=scorer, **options
+    ).fit(X, y, sample_weight=weight)
+    left = np.setdiff1d(np.arange(200), scorer.rows)
+    assert len(left) == 194
+    reference = small(**options)
+    reference.fit(X[left], y[left], sample_weight=weight[left])
+    assert reference.cost_history_ == clf.cost_history_
+    totals = np.bincount(y[left], weight[left])
+    both = (weight / totals[y])[scorer.rows]
+    probabilities = scorer.calls[-1][0].predict_proba(X[scorer.rows])
+    loss = log_loss(y[scorer.rows], probabilities, labels=[0, 1, 2], sample_weight=both)
     assert clf.history_[-1]["validation_loss"] == pytest.approx(loss)
 
 
