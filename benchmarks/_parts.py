@@ -22,6 +22,7 @@ class Part(NamedTuple):
 
 PARTS = {
     "steps": Part("Training steps"),
+    "threads": Part("Threads of the BLAS"),
     "scaling": Part("Cost against the sizes of data and network"),
     "predict": Part("Prediction"),
     "partial_fit": Part("Training on a few rows"),

@@ -10,6 +10,7 @@ import functools
 import itertools
 import os
 import warnings
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import numpy as np
@@ -36,10 +37,16 @@ def libraries(settings):
 
 def train_seconds(library, task):
     """Return how long the training takes, without its preparation."""
-    with warnings.catch_warnings():
-        # The number of epochs is fixed, none of the runs is meant to converge.
-        warnings.filterwarnings("ignore", ".*not converged|.*hasn't converged")
+    with without_convergence_warnings():
         return seconds(_prepared(library, task))
+
+
+@contextmanager
+def without_convergence_warnings():
+    """Silence them: numbers of epochs are fixed, no run is meant to converge."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*not converged|.*hasn't converged")
+        yield
 
 
 @functools.lru_cache(maxsize=1)

@@ -9,12 +9,12 @@ from benchmarks._timing import OURS, compare, interleaved
 # Named after the data sets whose sizes they have; the larger ones have fewer rows.
 # The epochs make our runs last about 0.1 s and more.
 SHAPES = {
-    "iris-like": Task(150, (4, 10, 3), 32, n_epochs=1000),
-    "breast-cancer-like": Task(569, (30, 50, 2), 32, n_epochs=300),
-    "digits-like": Task(1797, (64, 100, 10), 200, n_epochs=100),
-    "covertype-like": Task(20_000, (54, 256, 128, 7), 512, n_epochs=10),
-    "MNIST-like": Task(20_000, (784, 100, 10), 200, n_epochs=10),
-    "MNIST-like, wide": Task(20_000, (784, 512, 256, 10), 256, n_epochs=10),
+    "iris-like": Task(150, (4, 10, 3), 32, n_epochs=400),
+    "breast-cancer-like": Task(569, (30, 50, 2), 32, n_epochs=120),
+    "digits-like": Task(1797, (64, 100, 10), 200, n_epochs=60),
+    "covertype-like": Task(20_000, (54, 256, 128, 7), 512, n_epochs=5),
+    "MNIST-like": Task(20_000, (784, 100, 10), 200, n_epochs=3),
+    "MNIST-like, wide": Task(20_000, (784, 512, 256, 10), 256, n_epochs=3),
 }
 
 DTYPES = ("float32", "float64")

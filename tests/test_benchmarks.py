@@ -19,7 +19,7 @@ N_REPEATS = 1
 # What cannot run on other systems.
 SKIPPED = set() if sys.platform == "linux" else {"out_of_core"}
 
-WITHOUT_PLOT = {"import_time", "out_of_core"}
+WITHOUT_PLOT = {"import_time", "out_of_core", "threads"}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,8 @@ def in_this_process(module, monkeypatch):
     monkeypatch.setattr(module("out_of_core"), "_limit_memory", lambda more: 10**9)
     monkeypatch.setattr(module("grid_search"), "N_JOBS", (1,))
     shapes = module("steps").SHAPES
+    threads = module("threads")
+    monkeypatch.setattr(threads, "TASKS", threads.TASKS[:2])
     monkeypatch.setattr(module("steps"), "SHAPES", {"iris-like": shapes["iris-like"]})
     monkeypatch.setattr(module("import_time"), "OURS", "csv")
     monkeypatch.setattr(module("import_time"), "SKLEARN", "json")
