@@ -466,7 +466,7 @@ def test_steps_after_the_first_need_no_more_memory_than_blocks(options):
         tracemalloc.reset_peak()
         optimizer.step(w, gradient)
         # One block of scratch, and views of all the others.
-        assert tracemalloc.get_traced_memory()[1] < 4 * block < w.nbytes / 8
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * block < w.nbytes / 8
     finally:
         tracemalloc.stop()
 
