@@ -46,6 +46,7 @@ from sk_rmsprop._losses import LOSSES
 from sk_rmsprop._network import Network
 from sk_rmsprop._rmsprop import RMSprop
 from sk_rmsprop._schedules import SCHEDULES
+from sk_rmsprop._standardization import Standardization
 
 FLOAT_DTYPES = [np.float64, np.float32]
 
@@ -101,6 +102,12 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             "logistic", "identity"}, default="relu"
         Activation function of the hidden layers. "gelu" is the exact one, with the
         error function.
+    standardize : bool, default=False
+        Whether to subtract from every feature its mean and divide it by its standard
+        deviation before it enters the network. Both are the weighted ones of the
+        first data seen (of the training part, with early stopping) and stay; the
+        deviation of a constant feature counts as 1. `X` is neither copied nor
+        densified, and `coefs_` and `intercepts_` apply to `X` as it is.
     learning_rate : float, default=0.001
         Size of RMSprop's steps: about how much a weight changes in one of them.
     beta : float, default=0.9
@@ -179,7 +186,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, where all are strings.
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights of the layers: views into the model's parameters.
+        Weights of the layers: views into the model's parameters. With `standardize`
+        the first is computed from them, to apply to `X` as it is.
     intercepts_ : list of ndarray of shape (fan_out,)
         Biases of the layers, likewise.
     n_layers_ : int
@@ -264,6 +272,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             Interval(Integral, 1, None, closed="left"),
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
+        "standardize": ["boolean"],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "beta": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
@@ -304,6 +313,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         hidden_layer_sizes=(100,),
         *,
         activation="relu",
+        standardize=False,
         learning_rate=0.001,
         beta=0.9,
         epsilon=1e-8,
@@ -331,6 +341,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.standardize = standardize
         self.learning_rate = learning_rate
         self.beta = beta
         self.epsilon = epsilon
@@ -468,6 +479,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         elif classes is None and not is_multilabel(y):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         job = self._prepare(X, y, sample_weight, going_on=going_on, classes=classes)
+        job = self._complete(job)
         options = self._options(job.data)
         record = _training.Epochs(job.network, job.state, job.data, options).run()
         job.history.append(record)
@@ -531,12 +543,12 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     @property
     def coefs_(self):
-        """Weights of the layers, as views into the parameters."""
+        """Weights of the layers, for `X` as it is."""
         return [coef for coef, _ in self._layers()]
 
     @property
     def intercepts_(self):
-        """Biases of the layers, as views into the parameters."""
+        """Biases of the layers, for `X` as it is."""
         return [intercept for _, intercept in self._layers()]
 
     @property
@@ -590,12 +602,18 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self._network
 
     def _layers(self):
-        params = self._fitted_state().params
-        return self._network.layers(params)
+        state = self._fitted_state()
+        layers = self._network.layers(state.params)
+        if state.standardization is not None:
+            layers[0] = state.standardization.raw_layer(*layers[0])
+        return layers
 
     def _predict(self, X, link):
         X = self._validate_X(X, dtype=FLOAT_DTYPES)
-        return self._network.predict(self._state.params, X, link)
+        state = self._state
+        return self._network.predict(
+            state.params, X, link, standardization=state.standardization
+        )
 
     def _check_params(self):
         """Validate the parameters, in a fifth of the time of `_validate_params`.
@@ -621,7 +639,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _prepare(self, X, y, sample_weight, *, going_on, classes=None):
         """Validate the data and return the `_Job` of training on them.
 
-        `classes` are all there are, by default those in `y`.
+        `classes` are all there are, by default those in `y`. What is computed from
+        the rows that are trained on is left to `_complete`.
         """
         X, y = self._validate_X_y(
             X,
@@ -643,11 +662,12 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             self._check_same_classes(classes, classes_given)
         target = _encode(y, classes, "y")
         sample_weight = _check_weight(sample_weight, X, "sample_weight")
-        class_weight = self._weight_of_classes(classes, target, sample_weight)
+        class_weight = self._given_class_weight(classes, target)
         weight, rows = _combine_weights(sample_weight, class_weight, target, "row")
         network = self._make_network(X.shape[1], len(classes), y.ndim == 2)
         if going_on:
             self._check_same_network(network)
+            self._check_same_standardization()
         return _Job(
             classes=classes,
             class_weight=class_weight,
@@ -784,8 +804,31 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
                 f"{self._network}, these parameters and y ask for {network}."
             )
 
-    def _weight_of_classes(self, classes, target, sample_weight):
-        """Return the weight of each class, or None."""
+    def _check_same_standardization(self):
+        if self.standardize != (self._state.standardization is not None):
+            raise ValueError(
+                "Going on with a fitted model (warm_start=True or partial_fit) needs "
+                f"the same standardize; it is now {self.standardize}."
+            )
+
+    def _complete(self, job):
+        """Return the job with what is computed from the rows that are trained on.
+
+        These are balanced class weights and, at the start of training, the
+        standardisation.
+        """
+        data, state = job.data, job.state
+        if self.class_weight == "balanced":
+            job = _balanced(job)
+            data = job.data
+        if self.standardize and state.standardization is None:
+            standardization = Standardization.of(data.X, data.rows, data.weight)
+            state = replace(state, standardization=standardization)
+        data = data._replace(standardization=state.standardization)
+        return job._replace(state=state, data=data)
+
+    def _given_class_weight(self, classes, target):
+        """Return the weights of the classes where they are given, or None."""
         if self.class_weight is None:
             return None
         if target.ndim == 2:
@@ -794,22 +837,28 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             )
         if isinstance(self.class_weight, dict):
             return _weight_from_dict(self.class_weight, classes)
-        return _balanced_weight(target, sample_weight, len(classes))
+        return None
 
     def _prepare_validation(self, job, X_val, y_val, sample_weight_val):
-        """Return the job without what is held out, and its `_Validation` or None."""
-        if X_val is not None or y_val is not None:
-            return job, self._given_validation(job, X_val, y_val, sample_weight_val)
-        if sample_weight_val is not None:
+        """Return the complete job, without what is held out, and its `_Validation`.
+
+        The latter is None where nothing is to be validated.
+        """
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together.")
+        if sample_weight_val is not None and X_val is None:
             raise ValueError("sample_weight_val needs X_val and y_val.")
+        if X_val is not None:
+            job = self._complete(job)
+            return job, self._given_validation(job, X_val, y_val, sample_weight_val)
         if self.early_stopping:
-            return self._hold_out(job)
-        return job, None
+            job, held_out = self._hold_out(job)
+            job = self._complete(job)
+            return job, self._held_out_validation(job, held_out)
+        return self._complete(job), None
 
     def _given_validation(self, job, X_val, y_val, sample_weight_val):
         """Return the validation on the data that `fit` was given for it."""
-        if X_val is None or y_val is None:
-            raise ValueError("X_val and y_val must be given together.")
         X, y = self._validate_X_y(
             X_val, y_val, dtype=job.state.params.dtype, reset=False
         )
@@ -821,18 +870,19 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         weight, rows = _combine_weights(
             sample_weight, job.class_weight, target, "validation row"
         )
-        data = _training.Data(X, target, weight, rows)
+        data = job.data._replace(X=X, target=target, weight=weight, rows=rows)
         return self._validation_on(rows, job, data, y, sample_weight)
 
     def _hold_out(self, job):
-        """Return the job without the held-out rows, and the validation on these."""
+        """Return the job without the held-out rows, and these."""
         training_rows, held_out = self._split(job.data, job.state.seed)
-        job = job._replace(data=job.data._replace(rows=training_rows))
-        if self.class_weight == "balanced":
-            job = _rebalanced(job)
+        return job._replace(data=job.data._replace(rows=training_rows)), held_out
+
+    def _held_out_validation(self, job, held_out):
+        """Return the validation on the held-out rows."""
         target = job.data.target
         y = target if target.ndim == 2 else job.classes[target]
-        return job, self._validation_on(held_out, job, job.data, y, job.sample_weight)
+        return self._validation_on(held_out, job, job.data, y, job.sample_weight)
 
     def _validation_on(self, rows, job, data, y, sample_weight):
         """Return the validation on some rows of the data."""
@@ -840,7 +890,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             X, target, y = data.X[rows], data.target[rows], y[rows]
             weight = None if data.weight is None else data.weight[rows]
             sample_weight = None if sample_weight is None else sample_weight[rows]
-            data = _training.Data(X, target, weight, np.arange(len(rows)))
+            rows = np.arange(len(rows))
+            data = data._replace(X=X, target=target, weight=weight, rows=rows)
         return _Validation(self, job, data, y, sample_weight)
 
     def _split(self, data, seed):
@@ -1024,8 +1075,8 @@ def _print_record(record):
     print(line)
 
 
-def _rebalanced(job):
-    """Return the job with balanced weights as its training rows alone have them."""
+def _balanced(job):
+    """Return the job with the class weights that balance its training rows."""
     data, sample_weight = job.data, job.sample_weight
     class_weight = _balanced_weight(
         data.target[data.rows],

@@ -13,8 +13,8 @@ import numpy as np
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._losses import LOSSES, scratch_like
 
-# Rows are predicted in blocks whose activations (and inputs, where they are cast) fill
-# about this many bytes.
+# Rows are predicted in blocks whose activations (and inputs, where they are cast or
+# standardised) fill about this many bytes.
 PREDICTION_BLOCK_BYTES = 2**21
 
 
@@ -78,18 +78,20 @@ class Network:
                 coef *= gain / sqrt(coef.shape[0])
         return params.astype(dtype, copy=False)
 
-    def predict(self, params, X, link=None):
+    def predict(self, params, X, link=None, *, standardization=None):
         """Return the outputs, of shape (n_rows, n_outputs): raw, or their `link`.
 
-        The rows pass in blocks, so that the memory it takes beside the result is
-        bounded; the dtype is the wider one of `params` and `X`.
+        The rows pass in blocks, through `standardization` if there is one, so that
+        the memory it takes beside the result is bounded; the dtype is the wider one
+        of `params` and `X`.
         """
         dtype = np.result_type(params, X)
         params = params.astype(dtype, copy=False)
         n_rows = X.shape[0]
         result = np.empty((n_rows, self.layer_sizes[-1]), dtype)
-        cast = isinstance(X, np.ndarray) and X.dtype != dtype
-        row_bytes = dtype.itemsize * max(self.layer_sizes[0 if cast else 1 :])
+        copied = X.dtype != dtype or standardization is not None
+        copied &= isinstance(X, np.ndarray)
+        row_bytes = dtype.itemsize * max(self.layer_sizes[0 if copied else 1 :])
         block_size = max(1, min(n_rows, PREDICTION_BLOCK_BYTES // row_bytes))
         forward = None
         for start in range(0, n_rows, block_size):
@@ -98,6 +100,8 @@ class Network:
             block = block.astype(dtype, copy=False)
             if forward is None or forward.n_rows != block.shape[0]:
                 forward = Forward(self, params, block.shape[0])
+            if standardization is not None:
+                block = standardization.apply(block)
             raw = forward(block)
             if link is not None:
                 link(raw)

@@ -50,12 +50,15 @@ class Data(NamedTuple):
         Non-negative weights, in float64; None stands for ones.
     rows : ndarray of int
         The rows to use: those of non-zero weight, less those held out.
+    standardization : Standardization or None
+        What the rows of `X` pass through before the network.
     """
 
     X: object
     target: np.ndarray
     weight: np.ndarray | None
     rows: np.ndarray
+    standardization: object = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ class TrainingState:
         Lowest cost of an epoch so far.
     n_no_change : int
         Epochs in a row that lowered `best_loss` by no more than `tol`.
+    standardization : Standardization or None
+        What all rows pass through before the network.
     """
 
     params: np.ndarray
@@ -113,6 +118,7 @@ class TrainingState:
     rate_factor: float = 1.0
     best_loss: float = math.inf
     n_no_change: int = 0
+    standardization: object = None
 
     def copy(self):
         """Return a state that shares nothing that training changes."""
@@ -180,9 +186,13 @@ class _Batches:
         if isinstance(self.data.X, np.ndarray):
             # With mode="raise" NumPy would buffer the result.
             self.data.X.take(rows, axis=0, out=self.X, mode="clip")
+            if self.data.standardization is not None:
+                self.data.standardization.apply(self.X, out=self.X)
             X_batches = self.X_batches
         else:
             X_batches = [self.data.X[rows[bounds]] for bounds in self.bounds]
+            if self.data.standardization is not None:
+                X_batches = map(self.data.standardization.apply, X_batches)
         return zip(X_batches, self.target, self.weight, self.totals, strict=True)
 
     def _gather_weight(self, rows):
@@ -334,6 +344,7 @@ class ValidationLoss:
     def __init__(self, network, data):
         self.network = network
         self.X = data.X
+        self.standardization = data.standardization
         dtype = data.X.dtype
         n_rows, n_outputs = data.X.shape[0], network.layer_sizes[-1]
         weight = np.ones(n_rows) if data.weight is None else data.weight
@@ -345,7 +356,9 @@ class ValidationLoss:
 
     def __call__(self, params):
         """Return the loss with these parameters."""
-        raw = self.network.predict(params, self.X).T
+        raw = self.network.predict(
+            params, self.X, standardization=self.standardization
+        ).T
         cost_and_gradient = LOSSES[self.network.loss].cost_and_gradient
         scratch = scratch_like(raw)
         return cost_and_gradient(raw, self.target, self.weight, scratch)

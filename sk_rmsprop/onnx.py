@@ -260,8 +260,13 @@ def _add_layers(graph, model, X):
     """Add the network's layers; return its raw outputs."""
     # Not model.activation, which set_params may have changed since.
     activation = ONNX_ACTIVATIONS[model._network.activation]
+    state = model._state
     a = X
-    layers = zip(model.coefs_, model.intercepts_, strict=True)
+    if state.standardization is not None:
+        # Not folded into the layer, where float32 could not hold its large numbers.
+        a = graph.node("Sub", a, graph.constant(state.standardization.mean))
+        a = graph.node("Mul", a, graph.constant(state.standardization.factor))
+    layers = model._network.layers(state.params)
     for i, (coef, intercept) in enumerate(layers):
         z = graph.node("Gemm", a, graph.constant(coef), graph.constant(intercept))
         is_output = i == model.n_layers_ - 2

@@ -17,6 +17,7 @@ ORDER = [
     "_network",
     "_training",
     "_callbacks",
+    "_standardization",
     "_classifier",
     "_display",
     "onnx",

@@ -40,6 +40,7 @@ MODELS = [
     make(label_smoothing=0.1),
     make(max_grad_norm=1.0),
     make(hidden_layer_sizes=()),
+    make(standardize=True),
     # Slow starters need a higher rate for so few epochs.
     make(hidden_layer_sizes=(20, 10, 5), learning_rate=0.01),
     *[

@@ -162,6 +162,16 @@ def test_any_depth(hidden_layer_sizes, kind, X, targets, run):
     assert_same_predictions(run(clf, X, zipmap=False), clf, X, 1e-13)
 
 
+@pytest.mark.parametrize("hidden_layer_sizes", [(), (4,)])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_standardize(dtype, hidden_layer_sizes, X, targets, run):
+    X = X * [1e-3, 1.0, 1e4, 1.0, 1.0, 1.0] + [0.5, 1e3, 1e5, 0.0, -7.0, 0.0]
+    X = X.astype(dtype)
+    clf = make_classifier(hidden_layer_sizes, standardize=True)
+    clf.fit(X, targets["multiclass"])
+    assert_same_predictions(run(clf, X, zipmap=False), clf, X)
+
+
 @pytest.mark.parametrize("dtype", FLOAT_DTYPES)
 def test_one_class(dtype, X, targets, run):
     X = X.astype(dtype)
@@ -380,14 +390,9 @@ def test_meta_estimators(meta_estimator, dtype, X, codes, run):
 # Errors, and the module itself.
 
 
-@pytest.mark.parametrize(
-    ("classes", "y"),
-    [([0.0, 0.5, 1.0], 1.0), ([0.0, 1.0, 1e300], 1.0), ([0, 1, 2**63], 1)],
-)
-def test_labels_that_onnx_cannot_hold(classes, y, X, run):
-    classes = np.array(classes)
-    y = np.full(len(X), y, classes.dtype)
-    clf = make_classifier().partial_fit(X, y, classes=classes)
+def test_labels_that_onnx_cannot_hold(X, codes, run):
+    classes = np.array([0, 1, 2**63], np.uint64)
+    clf = make_classifier().fit(X, classes[codes])
     for zipmap in (True, False, "columns"):
         with pytest.raises(ValueError, match=r"64-bit integers.*nocl=True"):
             run(clf, X, zipmap=zipmap)

@@ -147,6 +147,7 @@ OPTIONS = {
     "max_grad_norm": {"max_grad_norm": 0.1},
     "class_weight": {"class_weight": {0: 2.0, 1: 0.5}},
     "shuffle": {"shuffle": False},
+    "standardize": {"standardize": True},
     "batch_size auto": {"batch_size": "auto"},
     "batch_size 1": {"batch_size": 1},
     "batch_size all but one": {"batch_size": 64},
@@ -166,6 +167,7 @@ ALL_OPTIONS = {
     "label_smoothing": 0.1,
     "max_grad_norm": 0.5,
     "class_weight": {0: 2.0, 1: 0.5},
+    "standardize": True,
     "batch_size": 7,
 }
 EVERYTHING = Case(ALL_OPTIONS, X, y, WEIGHT)
@@ -182,6 +184,7 @@ CASES = {
     "csr, linear": Case({"hidden_layer_sizes": ()}, X_SPARSE, y),
     "float32": Case({"dropout": 0.3}, X.astype(np.float32), y),
     "float32, csr": Case({"momentum": 0.5}, X_SPARSE.astype(np.float32), y),
+    "standardize, csr": Case({"standardize": True}, X_SPARSE, y),
     "sample_weight": Case({}, X, y, WEIGHT),
     "sample_weight, csr": Case({}, X_SPARSE, y, WEIGHT),
     "sample_weight, multilabel": Case({}, X, Y_MULTILABEL, WEIGHT),
@@ -1067,6 +1070,7 @@ class TestBadData:
 BAD_PARAMS = {
     "hidden_layer_sizes": [0, -3, 2.5, None, "100", (5, 0), (2.5,), [[3]], np.array(3)],
     "activation": ["relu6", None, max],
+    "standardize": ["yes", 1, None],
     "learning_rate": [0, -0.1, np.inf, np.nan, "constant", None, True],
     "beta": [-0.1, 1.0, np.nan, "0.9", None],
     "epsilon": [0.0, -1e-8, np.inf, np.nan, None],

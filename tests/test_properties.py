@@ -23,6 +23,7 @@ VALID = {
         st.integers(1, 5), st.lists(st.integers(1, 5), max_size=3).map(tuple)
     ),
     "activation": st.sampled_from(sorted(ACTIVATIONS)),
+    "standardize": st.booleans(),
     "learning_rate": st.floats(1e-5, 0.1),
     "epsilon": st.floats(1e-10, 1e-2),
     "momentum": st.floats(0, 0.95),
@@ -47,6 +48,7 @@ VALID = {
 INVALID = {
     "hidden_layer_sizes": [0, -1, (3, 0), (2.5,), "wide", {3: 4}, {3, 4}, None],
     "activation": ["softplus", None, 1],
+    "standardize": ["yes", None],
     "learning_rate": [0, -1.0, np.nan, np.inf, "auto", None],
     "beta": [-0.1, 1.0, np.nan, "0.9"],
     "epsilon": [0, -1e-8, np.nan],

@@ -1,0 +1,210 @@
+"""Training in standardised coordinates."""
+
+import pickle
+import tracemalloc
+from functools import partial
+
+import models
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from models import assert_same_model, params_of
+from sklearn.preprocessing import StandardScaler
+
+from sk_rmsprop._standardization import BLOCK_BYTES
+
+small = partial(models.small, standardize=True)
+
+
+@pytest.fixture
+def data():
+    """Two classes, features of very different scales, the last one constant."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=90)
+    X = rng.standard_normal((90, 4)) + y[:, np.newaxis] * [1, -1, 0, 0]
+    X = X * [1e-4, 1.0, 1e5, 0.0] + [3e-4, 100.0, 0.0, 7.0]
+    return X, y
+
+
+@pytest.fixture
+def sparse_data(data):
+    """The same with zeros; the first feature is never zero."""
+    X, y = data
+    X = X * (np.random.default_rng(1).random(X.shape) < [1.0, 0.3, 0.3, 0.5])
+    return X, y
+
+
+@pytest.mark.parametrize("weight", [None, np.linspace(0, 3, 90)])
+def test_it_is_training_on_scaled_data(data, weight):
+    X, y = data
+    clf = small().fit(X, y, sample_weight=weight)
+    with np.errstate(invalid="ignore"):  # Of the constant feature's variance.
+        scaled = StandardScaler().fit(X, sample_weight=weight).transform(X)
+    reference = models.small().fit(scaled, y, sample_weight=weight)
+    np.testing.assert_allclose(clf.cost_history_, reference.cost_history_, rtol=1e-9)
+    np.testing.assert_allclose(
+        clf.predict_proba(X), reference.predict_proba(scaled), rtol=1e-7
+    )
+
+
+def test_class_weights_count(data):
+    X, y = data
+    weight = np.where(y == 1, 5.0, 1.0)
+    by_class = small(class_weight={1: 5.0}).fit(X, y)
+    by_sample = small().fit(X, y, sample_weight=weight)
+    assert_same_model(by_class, by_sample)
+
+
+def test_statistics_by_hand():
+    X = np.array([[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]])
+    # With weights 1, 1, 2 the mean is 15/4 and the variance 83/16: of 1, 2, 6, 6.
+    clf = small(hidden_layer_sizes=()).fit(X, [0, 1, 1], sample_weight=[1, 1, 2])
+    standardization = clf._state.standardization
+    np.testing.assert_allclose(standardization.mean, [3.75, 5.0])
+    np.testing.assert_allclose(standardization.factor, [4 / np.sqrt(83), 1.0])
+
+
+def test_statistics_in_several_blocks():
+    rng = np.random.default_rng(0)
+    X = rng.normal(50, 3, (2 * BLOCK_BYTES // 800 + 1, 100))
+    y = rng.integers(2, size=len(X))
+    weight = rng.random(len(X))
+    clf = small(max_iter=1, batch_size=10_000).fit(X, y, sample_weight=weight)
+    mean = np.average(X, axis=0, weights=weight)
+    variance = np.average((X - mean) ** 2, axis=0, weights=weight)
+    np.testing.assert_allclose(clf._state.standardization.mean, mean)
+    np.testing.assert_allclose(clf._state.standardization.factor, variance**-0.5)
+
+
+@pytest.mark.parametrize("hidden", [(), (5,), (5, 4)])
+@pytest.mark.parametrize("as_format", [sp.csr_array, sp.csc_matrix])
+def test_sparse_data(sparse_data, monkeypatch, hidden, as_format):
+    X, y = sparse_data
+    dense = small(hidden_layer_sizes=hidden).fit(X, y)
+    expected = dense.predict_proba(X)
+    for container in (sp.csr_array, sp.csr_matrix):
+        monkeypatch.setattr(container, "toarray", None)
+        monkeypatch.setattr(container, "todense", None)
+    clf = small(hidden_layer_sizes=hidden).fit(as_format(X), y)
+    np.testing.assert_allclose(clf.cost_history_, dense.cost_history_, rtol=1e-8)
+    np.testing.assert_allclose(clf.predict_proba(as_format(X)), expected, rtol=1e-6)
+
+
+def test_sparse_data_are_not_changed(sparse_data):
+    X = sp.csr_array(sparse_data[0])
+    before = X.data.copy()
+    small().fit(X, sparse_data[1]).predict(X)
+    np.testing.assert_array_equal(X.data, before)
+
+
+@pytest.mark.parametrize("hidden", [(), (5, 4)])
+def test_layers_apply_to_raw_data(data, hidden):
+    X, y = data
+    clf = small(hidden_layer_sizes=hidden, activation="tanh").fit(X, y)
+    a = X
+    for coef, intercept in zip(clf.coefs_, clf.intercepts_, strict=True):
+        raw = a @ coef + intercept
+        a = np.tanh(raw)
+    odds = np.exp(raw[:, 1] - raw[:, 0])
+    np.testing.assert_allclose(clf.predict_proba(X)[:, 1], odds / (1 + odds), rtol=1e-8)
+
+
+@pytest.mark.parametrize("as_format", [np.asarray, sp.csr_array])
+def test_resume_is_exact(data, as_format):
+    X, y = as_format(data[0]), data[1]
+    whole = small().fit(X, y)
+    pieces = small()
+    for _ in range(whole.n_iter_):
+        pieces = pickle.loads(pickle.dumps(pieces.partial_fit(X, y, classes=[0, 1])))
+    assert_same_model(whole, pieces)
+    np.testing.assert_array_equal(whole.predict_proba(X), pieces.predict_proba(X))
+
+
+def test_the_first_data_decide(data):
+    X, y = data
+    clf = small().partial_fit(X[:50], y[:50], classes=[0, 1])
+    first = clf._state.standardization
+    np.testing.assert_allclose(first.mean, X[:50].mean(axis=0))
+    clf.partial_fit(X[50:] * 9, y[50:])
+    assert clf._state.standardization is first
+    clf.set_params(warm_start=True).fit(X[50:], y[50:])
+    assert clf._state.standardization is first
+
+
+def test_early_stopping_standardizes_by_the_training_part(data):
+    X, y = data
+    rows = []
+
+    def scorer(estimator, X_held_out, y_held_out):
+        rows[:] = [np.flatnonzero((row == X).all(axis=1))[0] for row in X_held_out]
+        return 0.0
+
+    options = {"n_iter_no_change": np.inf}
+    clf = small(early_stopping=True, scoring=scorer, **options).fit(X, y)
+    left = np.setdiff1d(np.arange(90), rows)
+    assert len(left) == 81
+    reference = small(**options).fit(X[left], y[left])
+    assert_same_model(clf, reference)
+    np.testing.assert_array_equal(clf.predict_proba(X), reference.predict_proba(X))
+
+
+@pytest.mark.parametrize("as_format", [np.asarray, sp.csr_array])
+def test_validation_loss_is_that_of_the_model(data, as_format):
+    X, y = as_format(data[0]), data[1]
+    clf = small().fit(X, y, X_val=X, y_val=y)
+    probability = clf.predict_proba(X)[np.arange(90), y]
+    loss = clf.history_[-1]["validation_loss"]
+    assert loss == pytest.approx(-np.log(probability).mean())
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_it_stays_when_training_goes_on(data, standardize):
+    X, y = data
+    X = X / [1e-4, 1, 1e5, 1]
+    clf = models.small(standardize=standardize).fit(X, y)
+    clf.set_params(standardize=not standardize, warm_start=True)
+    before = vars(clf).copy()
+    for call in (clf.fit, clf.partial_fit):
+        with pytest.raises(ValueError, match=f"same standardize.* {not standardize}"):
+            call(X, y)
+        assert vars(clf) == before
+    # Predictions are those of the model as it was trained.
+    expected = models.small(standardize=standardize).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(clf.predict_proba(X), expected)
+
+
+def test_float32_stays_float32(data):
+    X, y = data
+    clf = small().fit(X.astype(np.float32), y)
+    assert {a.dtype for a in clf.coefs_ + clf.intercepts_} == {np.dtype(np.float32)}
+    assert clf.predict_proba(X.astype(np.float32)).dtype == np.float32
+    np.testing.assert_allclose(
+        clf.predict_proba(X), small().fit(X, y).predict_proba(X), rtol=0.02
+    )
+
+
+def test_data_are_not_copied():
+    X = np.random.default_rng(0).normal(5, 1, (10_000, 500)).astype(np.float32)
+    y = np.arange(10_000) % 2
+    X.setflags(write=False)
+    clf = small(max_iter=1, batch_size=200)
+    tracemalloc.start()
+    try:
+        clf.fit(X, y).predict(X)
+        # A block of 4 MiB and its float64 copies, of 20 MB.
+        assert tracemalloc.get_traced_memory()[1] < 0.9 * X.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("exponent", [-1.0, 0.45, 0.9])
+def test_extreme_scales(data, dtype, exponent):
+    # Up to where squares overflow, and down to subnormal numbers.
+    X, y = data
+    info = np.finfo(dtype)
+    scale = info.smallest_subnormal * 1e3 if exponent < 0 else info.max**exponent
+    X = (StandardScaler().fit_transform(X) * float(scale)).astype(dtype)
+    clf = small().fit(X, y)
+    assert np.isfinite(params_of(clf)).all()
+    assert np.isfinite(clf.predict_proba(X)).all()
