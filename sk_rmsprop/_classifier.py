@@ -102,12 +102,14 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             "logistic", "identity"}, default="relu"
         Activation function of the hidden layers. "gelu" is the exact one, with the
         error function.
-    standardize : bool, default=False
+    standardize : bool or "auto", default=False
         Whether to subtract from every feature its mean and divide it by its standard
         deviation before it enters the network. Both are the weighted ones of the
         first data seen (of the training part, with early stopping) and stay; the
         deviation of a constant feature counts as 1. `X` is neither copied nor
-        densified, and `coefs_` and `intercepts_` apply to `X` as it is.
+        densified, and `coefs_` and `intercepts_` apply to `X` as it is. "auto" does
+        so if the first data are dense: rare features, such as the words of a text,
+        would get too much weight.
     learning_rate : float, default=0.001
         Size of RMSprop's steps: about how much a weight changes in one of them.
     beta : float, default=0.9
@@ -146,8 +148,11 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         scaled down to it.
     batch_size : int or "auto", default="auto"
         Rows per update, at most all; "auto" is ``min(200, n_samples)``.
-    max_iter : int, default=200
-        Largest number of epochs of a `fit`.
+    max_iter : int or "auto", default=200
+        Largest number of epochs of a `fit`. "auto" stands for as many as go through
+        60,000 rows, at least 15 and at most 100: ``ceil(60_000 / n_samples)``. A
+        `partial_fit` that no `fit` came before then does not follow the schedule, as
+        nobody knows how long training will last: it keeps to `learning_rate`.
     tol : float, default=1e-4
         An epoch that improves the best cost (with `early_stopping`: the best
         validation score) by no more than `tol` counts as no improvement.
@@ -272,7 +277,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             Interval(Integral, 1, None, closed="left"),
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "standardize": ["boolean"],
+        "standardize": ["boolean", StrOptions({"auto"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "beta": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
@@ -289,7 +294,10 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [
             Interval(Integral, 1, None, closed="left"),
@@ -419,12 +427,13 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         going_on = self.warm_start and self.__sklearn_is_fitted__()
         job = self._prepare(X, y, sample_weight, going_on=going_on)
         job, validation = self._prepare_validation(job, X_val, y_val, sample_weight_val)
-        callbacks = FitCallbacks(self, self.max_iter, X, y, sample_weight)
+        options = self._options(job.data)
+        callbacks = FitCallbacks(self, options.max_iter, X, y, sample_weight)
         result = _training.train(
             job.network,
             job.state,
             job.data,
-            self._options(job.data),
+            options,
             history=job.history,
             validate=validation,
             early_stopping=self.early_stopping,
@@ -441,7 +450,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             callbacks.end_fit(dict)
         except KeyboardInterrupt:
             result = result._replace(stop_reason="interrupted")
-        self._report_stop(result)
+        self._report_stop(result, options)
         return self
 
     @_unchanged_on_failure
@@ -481,6 +490,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         job = self._prepare(X, y, sample_weight, going_on=going_on, classes=classes)
         job = self._complete(job)
         options = self._options(job.data)
+        if self.max_iter == "auto":
+            options = replace(options, max_iter=None)
         record = _training.Epochs(job.network, job.state, job.data, options).run()
         job.history.append(record)
         self._finish(job, _training.TrainingResult(job.state, 1, None, "max_iter"))
@@ -727,7 +738,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     def _make_network(self, n_features, n_outputs, multilabel):
         hidden = self.hidden_layer_sizes
         hidden = [hidden] if isinstance(hidden, Integral) else hidden
-        ordered = isinstance(hidden, (Sequence, np.ndarray))
+        ordered = isinstance(hidden, Sequence) or getattr(hidden, "ndim", 0) == 1
         if not ordered or not all(
             isinstance(size, Integral) and size > 0 for size in hidden
         ):
@@ -766,7 +777,11 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def _options(self, data):
         n_rows = len(data.rows)
-        batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
+        batch_size, max_iter = self.batch_size, self.max_iter
+        if batch_size == "auto":
+            batch_size = _training.auto_batch_size(n_rows)
+        if max_iter == "auto":
+            max_iter = _training.auto_max_iter(n_rows)
         max_norm = self.max_grad_norm
         # Python floats: with NumPy's float64 numbers float32 arithmetic would widen.
         return _training.Options(
@@ -776,9 +791,9 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             dropout=float(self.dropout),
             label_smoothing=float(self.label_smoothing),
             max_grad_norm=None if max_norm is None else float(max_norm),
-            batch_size=min(batch_size, n_rows),
+            batch_size=int(min(batch_size, n_rows)),
             shuffle=bool(self.shuffle),
-            max_iter=int(self.max_iter),
+            max_iter=int(max_iter),
             tol=float(self.tol),
             n_iter_no_change=self.n_iter_no_change,
         )
@@ -805,7 +820,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             )
 
     def _check_same_standardization(self):
-        if self.standardize != (self._state.standardization is not None):
+        is_on = self._state.standardization is not None
+        if self.standardize not in ("auto", is_on):
             raise ValueError(
                 "Going on with a fitted model (warm_start=True or partial_fit) needs "
                 f"the same standardize; it is now {self.standardize}."
@@ -821,7 +837,10 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if self.class_weight == "balanced":
             job = _balanced(job)
             data = job.data
-        if self.standardize and state.standardization is None:
+        wanted = self.standardize
+        if wanted == "auto":
+            wanted = state.n_epochs == 0 and isinstance(data.X, np.ndarray)
+        if wanted and state.standardization is None:
             standardization = Standardization.of(data.X, data.rows, data.weight)
             state = replace(state, standardization=standardization)
         data = data._replace(standardization=state.standardization)
@@ -945,8 +964,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             self._fitted_attributes(job, result.state, result.n_iter, result.best_score)
         )
 
-    def _report_stop(self, result):
-        reason = _training.STOP_REASONS[result.stop_reason].format(**self.__dict__)
+    def _report_stop(self, result, options):
+        reason = _training.STOP_REASONS[result.stop_reason].format(**vars(options))
         if self.verbose:
             print(f"Training stopped after {result.n_iter} epochs: {reason}")
         if result.stop_reason == "interrupted":
@@ -960,7 +979,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if result.stop_reason != "max_iter" or planned or self.early_stopping:
             return
         warnings.warn(
-            f"Training has not converged within max_iter={self.max_iter} epochs. "
+            f"Training has not converged within max_iter={options.max_iter} epochs. "
             "Raise max_iter or learning_rate, or choose a learning_rate_schedule that "
             'ends with max_iter, such as "cosine".',
             ConvergenceWarning,

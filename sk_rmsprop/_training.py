@@ -63,7 +63,10 @@ class Data(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
-    """How to train: the estimator's parameters of the same names."""
+    """How to train: the estimator's parameters of the same names.
+
+    None for `max_iter` leaves it open, for `partial_fit`, how many epochs there are.
+    """
 
     learning_rate: float
     learning_rate_schedule: str
@@ -73,9 +76,22 @@ class Options:
     max_grad_norm: float | None
     batch_size: int
     shuffle: bool
-    max_iter: int
+    max_iter: int | None
     tol: float
     n_iter_no_change: float
+
+
+def auto_batch_size(n_rows):
+    """Return the rows per update that "auto" stands for."""
+    return min(200, n_rows)
+
+
+def auto_max_iter(n_rows):
+    """Return the epochs that "auto" stands for: as many as go through 60,000 rows.
+
+    They are at least 15, and at most 100.
+    """
+    return min(max(15, math.ceil(60_000 / n_rows)), 100)
 
 
 @dataclass
@@ -98,6 +114,8 @@ class TrainingState:
         Rows seen so far.
     n_scheduled : int
         Epochs since the last `fit` began.
+    n_planned : int or None
+        Epochs that the last `fit` planned; None if there has been none.
     rate_factor : float
         What the "plateau" schedule has made of the rate.
     best_loss : float
@@ -115,6 +133,7 @@ class TrainingState:
     n_epochs: int = 0
     n_samples: int = 0
     n_scheduled: int = 0
+    n_planned: int | None = None
     rate_factor: float = 1.0
     best_loss: float = math.inf
     n_no_change: int = 0
@@ -458,16 +477,21 @@ def _at_start_of_fit(state, options):
     return replace(
         state,
         n_scheduled=0,
+        n_planned=options.max_iter,
         rate_factor=1.0,
         n_no_change=0 if stopped else state.n_no_change,
     )
 
 
 def _learning_rate(state, options):
-    progress = min(1.0, state.n_scheduled / options.max_iter)
-    factor = SCHEDULES[options.learning_rate_schedule](progress)
+    n_planned = options.max_iter or state.n_planned
     if options.learning_rate_schedule == "plateau":
         factor = state.rate_factor
+    elif n_planned is None:  # Nobody knows how far training has come.
+        factor = 1.0
+    else:
+        progress = min(1.0, state.n_scheduled / n_planned)
+        factor = SCHEDULES[options.learning_rate_schedule](progress)
     return options.learning_rate * factor
 
 

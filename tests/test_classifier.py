@@ -1436,3 +1436,55 @@ def test_parameters_of_a_subclass_are_validated():
 def test_n_iter_no_change_beyond_the_range_of_floats(data):
     never = small(n_iter_no_change=10**400).fit(*data)
     assert_same_model(never, small(n_iter_no_change=np.inf).fit(*data))
+
+
+# --- max_iter="auto" ------------------------------------------------------------------
+
+steady = partial(models.small, n_iter_no_change=np.inf)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "max_iter"), [(20, 100), (600, 100), (601, 100), (3000, 20), (9000, 15)]
+)
+def test_auto_max_iter(n_rows, max_iter):
+    X = np.arange(float(n_rows))[:, np.newaxis] / n_rows
+    clf = steady(max_iter="auto", batch_size=3000, hidden_layer_sizes=2)
+    clf.fit(X, np.arange(n_rows) % 2)
+    assert clf.n_iter_ == max_iter
+    assert clf.get_params()["max_iter"] == "auto"
+
+
+def test_auto_max_iter_counts_rows_of_non_zero_weight(data):
+    weight = np.zeros(len(data[1]))
+    weight[: 3 * len(weight) // 4] = 1.0
+    auto = steady(max_iter="auto").fit(*data, sample_weight=weight)
+    assert auto.n_iter_ == 100
+
+
+def test_auto_max_iter_has_the_schedule_of_the_same_number(data):
+    assert_same_model(
+        steady(max_iter="auto").fit(*data), steady(max_iter=100).fit(*data)
+    )
+
+
+def test_auto_max_iter_warns_of_the_number_it_stands_for(data):
+    clf = steady(max_iter="auto", learning_rate_schedule="constant", tol=0.0)
+    with pytest.warns(ConvergenceWarning, match="max_iter=100 epochs"):
+        clf.fit(*data)
+
+
+@pytest.mark.parametrize("schedule", sorted(SCHEDULES))
+def test_auto_max_iter_leaves_a_stream_open(data, schedule):
+    X, y = data
+    clf = steady(max_iter="auto", learning_rate_schedule=schedule)
+    for _ in range(3):
+        clf.partial_fit(X, y, classes=np.unique(y))
+    assert [record["learning_rate"] for record in clf.history_] == [0.02] * 3
+
+
+def test_partial_fit_goes_on_with_the_schedule_of_an_auto_fit(data):
+    clf = steady(max_iter="auto").fit(*data)
+    before = clf.history_[-1]["learning_rate"]
+    clf.partial_fit(*data)
+    assert clf.history_[-1]["learning_rate"] == pytest.approx(0.02 * 0.01)
+    assert before == pytest.approx(0.02 * (1 - 0.99 * 0.99))

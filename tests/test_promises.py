@@ -1070,7 +1070,7 @@ class TestBadData:
 BAD_PARAMS = {
     "hidden_layer_sizes": [0, -3, 2.5, None, "100", (5, 0), (2.5,), [[3]], np.array(3)],
     "activation": ["relu6", None, max],
-    "standardize": ["yes", 1, None],
+    "standardize": ["yes", 2, None],
     "learning_rate": [0, -0.1, np.inf, np.nan, "constant", None, True],
     "beta": [-0.1, 1.0, np.nan, "0.9", None],
     "epsilon": [0.0, -1e-8, np.inf, np.nan, None],
@@ -1084,7 +1084,7 @@ BAD_PARAMS = {
     "label_smoothing": [-0.1, 1.0, np.nan, None],
     "max_grad_norm": [0.0, -1.0, np.nan, "1"],
     "batch_size": [0, -1, 10.0, "all", None],
-    "max_iter": [0, -1, 10.0, np.inf, None],
+    "max_iter": [0, -1, 10.0, np.inf, "all", None],
     "tol": [-1e-4, np.nan, None],
     "n_iter_no_change": [0, -1, 2.5, np.nan, -np.inf, None],
     "early_stopping": ["yes", 1, None],

@@ -208,3 +208,22 @@ def test_extreme_scales(data, dtype, exponent):
     clf = small().fit(X, y)
     assert np.isfinite(params_of(clf)).all()
     assert np.isfinite(clf.predict_proba(X)).all()
+
+
+def test_auto_standardizes_dense_data_alone(sparse_data):
+    X, y = sparse_data
+    auto = small(standardize="auto").fit(X, y)
+    assert_same_model(auto, small(standardize=True).fit(X, y))
+    auto.fit(sp.csr_array(X), y)
+    assert_same_model(auto, small(standardize=False).fit(sp.csr_array(X), y))
+
+
+def test_auto_stays_as_it_began(sparse_data):
+    X, y = sparse_data
+    dense_first = small(standardize="auto").fit(X, y)
+    dense_first.partial_fit(sp.csr_array(X), y)
+    reference = small(standardize=True).fit(X, y).partial_fit(sp.csr_array(X), y)
+    assert_same_model(dense_first, reference)
+    sparse_first = small(standardize="auto").fit(sp.csr_array(X), y)
+    sparse_first.partial_fit(X, y)
+    assert sparse_first._state.standardization is None
