@@ -112,7 +112,7 @@ def _body(folder, name, result):
     part = importlib.import_module(f"benchmarks.{name}")
     lines = []
     for table in part.tables(result["data"]):
-        lines += _markdown(table)
+        lines += markdown(table)
     figure = part.draw(result["data"]) if find_spec("matplotlib") else None
     if figure is not None:
         figure.savefig(folder / f"{name}.png", dpi=150)
@@ -120,7 +120,8 @@ def _body(folder, name, result):
     return lines
 
 
-def _markdown(table):
+def markdown(table):
+    """Return the lines of a table in Markdown."""
     lines = [f"### {table.title}", ""]
     lines += [_markdown_row(table.header)]
     lines += [_markdown_row(["---", *["---:"] * (len(table.header) - 1)])]

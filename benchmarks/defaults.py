@@ -1,14 +1,16 @@
-"""Compare configurations of RMSpropMLPClassifier with scikit-learn's classifiers.
+"""The study behind the defaults of RMSpropMLPClassifier.
 
-The study behind the estimator's defaults. It needs a folder of data sets::
+It compares named configurations with scikit-learn's classifiers on real data: a folder
+of data sets, or data set numbers of OpenML, and scikit-learn's own small sets::
 
-    python benchmarks/defaults.py --data FOLDER --results FOLDER
+    python -m benchmarks.defaults --data FOLDER
+    python -m benchmarks.defaults --openml 31 1590
 
-where every ``NAME.npz`` holds ``X`` and ``y``, or ``X_train``, ``y_train``, ``X_test``
-and ``y_test``; or data set numbers of OpenML (``--openml 31 1590``). scikit-learn's own
-small sets come on top. Training parts of several sizes are drawn from each set, with
-several seeds; results are cached in the results folder, so that a study goes on where
-it was interrupted and a new configuration costs only its own fits.
+where every ``NAME.npz`` in the folder holds ``X`` and ``y``, or ``X_train``,
+``y_train``, ``X_test`` and ``y_test``. Training parts of several sizes are drawn from
+each set, with several seeds. Results are kept in a file of JSON lines, so that a study
+goes on where it was interrupted and a new configuration costs only its own fits;
+``--report`` writes tables and plots from that file without fitting anything.
 """
 
 import argparse
@@ -19,33 +21,20 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import (
-    fetch_openml,
-    load_breast_cancer,
-    load_digits,
-    load_iris,
-    load_wine,
-)
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks import _defaults_report, _levers
+from benchmarks._data_sets import load_sets, parts
 from sk_rmsprop import RMSpropMLPClassifier
 
-SMALL_SETS = {
-    "iris": load_iris,
-    "wine": load_wine,
-    "breast_cancer": load_breast_cancer,
-    "digits": load_digits,
-}
+DEFAULT = "default"
 
-# Test parts are cut to this many rows: more would cost time and tell nothing new.
-MAX_TEST_ROWS = 20_000
-
+# Names, classes and parameters; ours are behind no scaler where they see raw data.
 BASELINES = {
     "MLPClassifier": (MLPClassifier, {}),
     "MLPClassifier, early stopping": (MLPClassifier, {"early_stopping": True}),
@@ -53,74 +42,59 @@ BASELINES = {
     "LogisticRegression": (LogisticRegression, {"max_iter": 1000}),
 }
 
-CONFIGURATIONS = {"default": {}}
+# What is changed of the default, one lever at a time.
+ABLATIONS = {
+    "hidden_layer_sizes 100": {"hidden_layer_sizes": 100},
+    "hidden_layer_sizes 512": {"hidden_layer_sizes": 512},
+    "hidden_layer_sizes (128, 128)": {"hidden_layer_sizes": (128, 128)},
+    "activation silu": {"activation": "silu"},
+    "activation tanh": {"activation": "tanh"},
+    "standardize False": {"standardize": False},
+    "learning_rate 0.002": {"learning_rate": 0.002},
+    "learning_rate 0.008": {"learning_rate": 0.008},
+    "constant rate": {"learning_rate_schedule": "constant"},
+    "linear": {"learning_rate_schedule": "linear"},
+    "one_cycle (with a warm-up)": {"learning_rate_schedule": "one_cycle"},
+    "beta 0.9": {"beta": 0.9},
+    "beta 0.99": {"beta": 0.99},
+    "momentum 0.9": {"momentum": 0.9, "learning_rate": 0.0004},
+    "alpha 0": {"alpha": 0.0},
+    "alpha 0.001": {"alpha": 0.001},
+    "weight_decay 0": {"weight_decay": 0.0},
+    "weight_decay 1": {"weight_decay": 1.0},
+    "label_smoothing 0.05": {"label_smoothing": 0.05},
+    "max_grad_norm 1": {"max_grad_norm": 1.0},
+    "batch_size 16": {"batch_size": 16},
+    "batch_size 128": {"batch_size": 128},
+    "max_iter 15": {"max_iter": 15},
+    "max_iter 50": {"max_iter": 50},
+    "dropout 0.2": {"dropout": 0.2},
+    "early_stopping": {"early_stopping": True},
+}
+LEVERS = {
+    "bias correction": _levers.BiasCorrection,
+    "output layer starts at 0": _levers.ZeroOutputLayer,
+    "biases at 0.1 of the rate": _levers.SlowBiases,
+    "first layer at 3 times the rate": _levers.FastFirstLayer,
+    "averaged weights": _levers.AveragedWeights,
+}
+
+# The configurations by name: class and parameters.
+OURS = {
+    DEFAULT: (RMSpropMLPClassifier, {}),
+    **{name: (RMSpropMLPClassifier, changed) for name, changed in ABLATIONS.items()},
+    **{name: (lever, {}) for name, lever in LEVERS.items()},
+}
+
+RAW = "raw"
+SCALED = "scaled"
 
 
-def load_npz(path):
-    """Return the training and test part of a file, or all of it and None."""
-    with np.load(path, allow_pickle=False) as file:
-        if "X_train" in file:
-            train = _rows(file["X_train"]), file["y_train"]
-            return train, (_rows(file["X_test"]), file["y_test"])
-        return (_rows(file["X"]), file["y"]), None
-
-
-def _rows(X):
-    return X.reshape(len(X), -1).astype(np.float32)
-
-
-def load_sets(folder, openml):
-    """Return a dict of functions that load a data set each, by name."""
-    sets = {name: _small_set(load) for name, load in SMALL_SETS.items()}
-    for path in sorted(Path(folder).glob("*.npz")) if folder else []:
-        with np.load(path, allow_pickle=False) as file:
-            if "X" in file or "X_train" in file:  # Sparse sets are not part of it.
-                sets[path.stem] = lambda path=path: load_npz(path)
-    for number in openml:
-        sets[f"openml_{number}"] = lambda number=number: _openml_set(number)
-    return sets
-
-
-def _small_set(load):
-    def load_small_set():
-        X, y = load(return_X_y=True)
-        return (X.astype(np.float32), y), None
-
-    return load_small_set
-
-
-def _openml_set(number):
-    X, y = fetch_openml(data_id=number, return_X_y=True, as_frame=False)
-    return (_rows(X), y), None
-
-
-def parts(train, test, n_rows, seed):
-    """Return X_train, y_train, X_test, y_test with at most `n_rows` training rows."""
-    if test is None:
-        X, X_test, y, y_test = train_test_split(
-            *train, test_size=0.3, stratify=train[1], random_state=seed
-        )
-    else:
-        (X, y), (X_test, y_test) = train, test
-    if len(y) > n_rows:
-        X, _, y, _ = train_test_split(
-            X, y, train_size=n_rows, stratify=y, random_state=seed
-        )
-    if len(y_test) > MAX_TEST_ROWS:
-        _, X_test, _, y_test = train_test_split(
-            X_test, y_test, test_size=MAX_TEST_ROWS, random_state=seed
-        )
-    return X, y, X_test, y_test
-
-
-def make_model(name, parameters, seed, raw):
-    """Return the classifier of a configuration, behind a StandardScaler unless raw."""
-    if name in BASELINES:
-        cls, parameters = BASELINES[name]
-    else:
-        cls = RMSpropMLPClassifier
-    model = cls(**parameters, random_state=seed)
-    return model if raw else make_pipeline(StandardScaler(), model)
+def make_model(name, seed, data):
+    """Return the classifier of that name, behind a StandardScaler unless raw."""
+    make, params = {**BASELINES, **OURS}[name]
+    model = make(**params, random_state=seed)
+    return make_pipeline(StandardScaler(), model) if data == SCALED else model
 
 
 def measure(model, X, y, X_test, y_test):
@@ -141,13 +115,13 @@ def measure(model, X, y, X_test, y_test):
 
 
 class Cache:
-    """Results by key in a file of JSON lines, appended to as they come."""
+    """Results by case in a file of JSON lines, appended to as they come."""
 
     def __init__(self, path):
         self.path = path
         self.results = {}
         if path.exists():
-            for line in path.read_text().splitlines():
+            for line in path.read_text(encoding="utf-8").splitlines():
                 record = json.loads(line)
                 self.results[record["key"]] = record
 
@@ -156,73 +130,103 @@ class Cache:
         return self.results.get(_key(case))
 
     def put(self, result, **case):
-        """Store the result of a case."""
+        """Store the result of a case and return its record."""
         record = {"key": _key(case), **case, **result}
         self.results[record["key"]] = record
-        with self.path.open("a") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         return record
 
 
 def _key(case):
-    text = json.dumps(case, sort_keys=True)
+    text = json.dumps(case, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run(sets, sizes, seeds, configurations, raw, cache):
-    """Return the results of all cases, computing those that are not in the cache."""
-    results = []
+def _case(set_name, n_rows, seed, data, name):
+    """Return what identifies a result: all parameters too, defaults included."""
+    make, params = {**BASELINES, **OURS}[name]
+    return {
+        "set": set_name,
+        "n_rows": n_rows,
+        "seed": seed,
+        "data": data,
+        "configuration": name,
+        "parameters": {k: str(v) for k, v in make(**params).get_params().items()},
+    }
+
+
+def run(sets, names, options, cache):
+    """Measure all cases that are not in the cache; return the records of all."""
+    records = []
     for set_name, load in sets.items():
-        data, previous = None, None
-        for n_rows in sizes:
-            for seed in range(seeds):
-                for name, parameters in configurations.items():
-                    case = {
-                        "set": set_name,
-                        "n_rows": n_rows,
-                        "seed": seed,
-                        "raw": raw,
-                        "configuration": name,
-                        "parameters": parameters,
-                    }
-                    result = cache.get(**case)
-                    if result is None:
-                        data = data or load()
-                        if previous != (n_rows, seed):
-                            split = parts(*data, n_rows, seed)
-                            previous = n_rows, seed
-                        model = make_model(name, parameters, seed, raw)
-                        result = cache.put(measure(model, *split), **case)
-                    results.append(result)
-        print(f"{set_name} done", flush=True)
-    return results
+        loaded = None
+        for n_rows in options.sizes:
+            for seed in range(options.seeds):
+                cases = [
+                    _case(set_name, n_rows, seed, options.columns, name)
+                    for name in names
+                ]
+                if any(cache.get(**case) is None for case in cases):
+                    loaded = loaded or load()
+                    split = parts(*loaded, n_rows, seed)
+                for case in cases:
+                    record = cache.get(**case)
+                    if record is None:
+                        model = make_model(case["configuration"], seed, options.columns)
+                        record = cache.put(measure(model, *split), **case)
+                    records.append(record)
+        print(f"  {set_name}", flush=True)
+    return records
 
 
-def main():
-    """Run the study that the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="folder of .npz files")
-    parser.add_argument("--openml", type=int, nargs="*", default=[])
-    parser.add_argument("--results", type=Path, required=True)
-    parser.add_argument("--sizes", type=int, nargs="*", default=[150, 1000, 6000])
-    parser.add_argument("--sets", nargs="*", help="only these")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--raw", action="store_true", help="without StandardScaler")
-    parser.add_argument("--configurations", type=Path, help="JSON: name to parameters")
-    parser.add_argument("--baselines", nargs="*", default=list(BASELINES))
-    args = parser.parse_args()
-    configurations = {name: {} for name in args.baselines}
-    configurations |= (
-        json.loads(args.configurations.read_text())
-        if args.configurations
-        else CONFIGURATIONS
+def main(argv=None):
+    """Run the study that the command line asks for; write its tables and plots."""
+    options = parser().parse_args(argv)
+    options.output.mkdir(parents=True, exist_ok=True)
+    cache = Cache(options.output / "defaults.jsonl")
+    if not options.report:
+        sets = load_sets(options.data, options.openml)
+        if options.sets:
+            sets = {name: sets[name] for name in options.sets}
+        run(sets, options.configurations, options, cache)
+    print(f"Written: {_defaults_report.write(options.output, cache.results.values())}")
+
+
+def parser():
+    """Return the parser of the command's options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.defaults", description=__doc__.splitlines()[0]
     )
-    sets = load_sets(args.data, args.openml)
-    if args.sets:
-        sets = {name: load for name, load in sets.items() if name in args.sets}
-    args.results.mkdir(parents=True, exist_ok=True)
-    cache = Cache(args.results / "results.jsonl")
-    run(sets, args.sizes, args.seeds, configurations, args.raw, cache)
+    parser.add_argument("--data", type=Path, help="folder of .npz files")
+    parser.add_argument("--openml", type=int, nargs="*", default=[])
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).parent / "results"
+    )
+    parser.add_argument("--sizes", type=int, nargs="*", default=[150, 1000, 6000])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sets", nargs="*", help="only these")
+    parser.add_argument(
+        "--configurations",
+        nargs="*",
+        default=[*BASELINES, DEFAULT],
+        choices=[*BASELINES, *OURS],
+        metavar="NAME",
+        help=f"of {', '.join([*BASELINES, *OURS])}",
+    )
+    parser.add_argument(
+        "--all", action="store_const", const=[*BASELINES, *OURS], dest="configurations"
+    )
+    parser.add_argument(
+        "--raw",
+        action="store_const",
+        const=RAW,
+        default=SCALED,
+        dest="columns",
+        help="columns as they are, without a StandardScaler",
+    )
+    parser.add_argument("--report", action="store_true", help="fit nothing")
+    return parser
 
 
 if __name__ == "__main__":

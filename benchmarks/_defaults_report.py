@@ -1,0 +1,203 @@
+"""Tables and plots of the study of the defaults, from its records alone."""
+
+from collections import defaultdict
+from importlib.util import find_spec
+from statistics import mean, stdev
+
+from benchmarks._report import Table, markdown, number
+
+PAGE = "defaults.md"
+DEFAULT = "default"
+REFERENCE = "MLPClassifier"
+SCORES = ("accuracy", "log_loss", "seconds")
+
+# Beside the default, what is drawn and ranked; all others are variants of it.
+COMPARED = (
+    DEFAULT,
+    "MLPClassifier",
+    "MLPClassifier, early stopping",
+    "HistGradientBoosting",
+    "LogisticRegression",
+)
+
+
+def write(folder, records):
+    """Write the page and its plot; return the page's path."""
+    records = list(records)
+    scaled = [record for record in records if record["data"] == "scaled"]
+    tables = [_comparison(scaled), *_by_size(scaled), *_by_set(scaled)]
+    tables += [_ablation(scaled), _raw(records)]
+    lines = ["# The defaults, compared", ""]
+    for table in filter(None, tables):
+        lines += markdown(table)
+    if find_spec("matplotlib"):
+        draw(scaled).savefig(folder / "defaults.png", dpi=150)
+        lines += ["![Accuracy and log-loss against time](defaults.png)", ""]
+    path = folder / PAGE
+    path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    return path
+
+
+def _cells(records):
+    """Return scores by configuration and case, a case being (set, n_rows, seed)."""
+    cells = defaultdict(dict)
+    for record in records:
+        case = record["set"], record["n_rows"], record["seed"]
+        cells[record["configuration"]][case] = record
+    return cells
+
+
+def _common(cells, names):
+    """Return the cases that all of these configurations have."""
+    return sorted(set.intersection(*(set(cells[name]) for name in names)))
+
+
+def _means(cells, name, cases):
+    return [mean(cells[name][case][score] for case in cases) for score in SCORES]
+
+
+def _mean_ranks(cells, names, cases, score, sign):
+    """Return the mean rank of each configuration, 1 being the best."""
+    ranks = dict.fromkeys(names, 0.0)
+    for case in cases:
+        values = {name: sign * cells[name][case][score] for name in names}
+        for name, value in values.items():
+            better = sum(other < value for other in values.values())
+            equal = sum(other == value for other in values.values())
+            ranks[name] += (better + (equal + 1) / 2) / len(cases)
+    return ranks
+
+
+def _compared(cells):
+    return [name for name in COMPARED if name in cells]
+
+
+def _comparison(records, title="All sets and sizes"):
+    cells = _cells(records)
+    names = _compared(cells)
+    cases = _common(cells, names)
+    accuracy_ranks = _mean_ranks(cells, names, cases, "accuracy", -1)
+    loss_ranks = _mean_ranks(cells, names, cases, "log_loss", 1)
+    rows = []
+    for name in names:
+        accuracy, loss, seconds = _means(cells, name, cases)
+        rows.append(
+            [name, f"{accuracy:.4f}", f"{loss:.4f}", number(seconds)]
+            + [f"{ranks[name]:.2f}" for ranks in (accuracy_ranks, loss_ranks)]
+        )
+    header = ["", "accuracy", "log-loss", "seconds", "rank, accuracy", "rank, loss"]
+    seeds = {case[2] for case in cases}
+    sets = {case[0] for case in cases}
+    note = f"Means over {len(sets)} sets and {len(seeds)} seeds."
+    return Table(title, header, rows, note=note)
+
+
+def _by_size(records):
+    sizes = sorted({record["n_rows"] for record in records})
+    for size in sizes:
+        chosen = [record for record in records if record["n_rows"] == size]
+        yield _comparison(chosen, f"At most {size:,} training rows")
+
+
+def _by_set(records):
+    """Yield, for each size, the default beside `REFERENCE` on every set."""
+    cells = _cells(records)
+    if REFERENCE not in cells:
+        return
+    cases = _common(cells, [DEFAULT, REFERENCE])
+    for size in sorted({case[1] for case in cases}):
+        rows = []
+        for name in sorted({case[0] for case in cases if case[1] == size}):
+            chosen = [case for case in cases if case[:2] == (name, size)]
+            ours, theirs = (_means(cells, n, chosen) for n in (DEFAULT, REFERENCE))
+            rows.append(
+                [name, f"{ours[0]:.4f}", f"{100 * (ours[0] - theirs[0]):+.2f}"]
+                + [f"{ours[1]:.3f}", f"{ours[1] - theirs[1]:+.3f}"]
+                + [number(ours[2]), number(theirs[2] / ours[2])]
+            )
+        header = ["set", "accuracy", "points above", "log-loss", "difference"]
+        header += ["seconds", "times as fast"]
+        yield Table(f"Beside {REFERENCE}, at most {size:,} rows", header, rows)
+
+
+def _ablation(records):
+    """Return what each change of the default does, with twice its standard error."""
+    cells = _cells(records)
+    variants = [name for name in cells if name not in COMPARED]
+    if not variants:
+        return None
+    rows = []
+    for name in variants:
+        cases = _common(cells, [DEFAULT, name])
+        changes = [_change_by_seed(cells, name, cases, score) for score in SCORES[:2]]
+        slower = _means(cells, name, cases)[2] / _means(cells, DEFAULT, cases)[2]
+        points = [100 * change for change in changes[0]]
+        rows.append(
+            [name, _with_error(points, 2), _with_error(changes[1], 4), f"{slower:.2f}"]
+        )
+    header = ["change", "points of accuracy", "log-loss", "times the seconds"]
+    note = "Differences from the default, ± twice their standard error over seeds."
+    return Table("One lever at a time", header, rows, note=note)
+
+
+def _change_by_seed(cells, name, cases, score):
+    """Return the mean difference from the default for each seed."""
+    return [
+        mean(
+            cells[name][case][score] - cells[DEFAULT][case][score]
+            for case in cases
+            if case[2] == seed
+        )
+        for seed in sorted({case[2] for case in cases})
+    ]
+
+
+def _with_error(values, digits):
+    text = f"{mean(values):+.{digits}f}"
+    if len(values) == 1:
+        return text
+    error = 2 * stdev(values) / len(values) ** 0.5
+    return f"{text} ± {error:.{digits}f}"
+
+
+def _raw(records):
+    """Return the accuracies on columns as they are, beside those behind a scaler."""
+    by_data = {
+        data: _cells(record for record in records if record["data"] == data)
+        for data in ("scaled", "raw")
+    }
+    rows = []
+    for name in _compared(by_data["raw"]):
+        cases = _common({d: cells[name] for d, cells in by_data.items()}, by_data)
+        scaled, raw = (_means(cells, name, cases) for cells in by_data.values())
+        rows.append(
+            [name, f"{scaled[0]:.4f}", f"{raw[0]:.4f}"]
+            + [f"{scaled[1]:.4f}", f"{raw[1]:.4f}"]
+        )
+    header = ["", "accuracy, scaled", "raw", "log-loss, scaled", "raw"]
+    return Table("Without a scaler", header, rows) if rows else None
+
+
+def draw(records):
+    """Return accuracy and log-loss against seconds, one point per configuration."""
+    from benchmarks._plots import new_figure
+
+    figure, axes = new_figure(1, 2, 11, 4.5)
+    cells = _cells(records)
+    cases = _common(cells, _compared(cells))
+    for ax, score in zip(axes, SCORES[:2], strict=True):
+        for name in _compared(cells):
+            values = dict(zip(SCORES, _means(cells, name, cases), strict=True))
+            ours = name == DEFAULT
+            colour = "#D55E00" if ours else "#0072B2"
+            ax.scatter(values["seconds"], values[score], color=colour, s=50)
+            ax.annotate(
+                "RMSpropMLPClassifier" if ours else name,
+                (values["seconds"], values[score]),
+                xytext=(6, 6),
+                textcoords="offset points",
+            )
+        ax.set_xscale("log")
+        ax.margins(x=0.35, y=0.15)
+        ax.set(xlabel="seconds of a fit (mean)", ylabel=score.replace("_", "-"))
+    return figure
