@@ -62,6 +62,7 @@ def our_classifier(hidden_layer_sizes, **params):
         hidden_layer_sizes,
         standardize=False,
         alpha=0.0,
+        weight_decay=0.0,
         learning_rate_schedule="constant",
         learning_rate=LEARNING_RATE,
         beta=BETA,

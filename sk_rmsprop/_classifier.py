@@ -90,19 +90,21 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     ``GridSearchCV``, with ``partial_fit``, sample weights, sparse inputs, and it can
     be pickled and then trained further exactly as if it had not been.
 
-    Like any neural network it wants features of similar scale: put a
-    ``StandardScaler`` before it.
+    The defaults are meant to be good without tuning, for tables of some hundred to
+    some hundred thousand rows: one wide layer, in standardised coordinates, small
+    batches, a high rate that falls along a cosine, as many epochs as the number of rows
+    asks for, and a penalty that fades as rows get more.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(100,)
+    hidden_layer_sizes : int or sequence of int, default=(256,)
         Sizes of the hidden layers. ``()`` is softmax regression; its weights start
         at 0, as the problem is convex.
     activation : {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", \
             "logistic", "identity"}, default="relu"
         Activation function of the hidden layers. "gelu" is the exact one, with the
         error function.
-    standardize : bool or "auto", default=False
+    standardize : bool or "auto", default="auto"
         Whether to subtract from every feature its mean and divide it by its standard
         deviation before it enters the network. Both are the weighted ones of the
         first data seen (of the training part, with early stopping) and stay; the
@@ -110,7 +112,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         densified, and `coefs_` and `intercepts_` apply to `X` as it is. "auto" does
         so if the first data are dense: rare features, such as the words of a text,
         would get too much weight.
-    learning_rate : float, default=0.001
+    learning_rate : float, default=0.005
         Size of RMSprop's steps: about how much a weight changes in one of them.
     beta : float, default=0.9
         Decay of the average of squared gradients, in [0, 1).
@@ -124,18 +126,18 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Whether gradients are divided by the root of their variance instead of their
         mean square.
     learning_rate_schedule : {"constant", "linear", "cosine", "one_cycle", \
-            "plateau"}, default="constant"
+            "plateau"}, default="cosine"
         How the learning rate changes from epoch to epoch. "linear", "cosine" and
         "one_cycle" follow the progress of the `fit`, epochs divided by `max_iter`,
         and end at 1 % of `learning_rate`. "plateau" divides it by 5 when
         `n_iter_no_change` epochs in a row have not lowered the training cost by more
         than `tol`, and stops below 1e-6.
-    alpha : float, default=0.0
+    alpha : float or "auto", default="auto"
         L2 penalty: ``alpha / 2`` times the sum of the squared weights is added to
         the cost of every batch. Unlike in MLPClassifier it is not divided by the
         number of rows, so that it means the same for every batch size. Biases are
-        not penalised.
-    weight_decay : float, default=0.0
+        not penalised. "auto" is ``min(3 / n_samples, 0.005)``.
+    weight_decay : float, default=0.1
         Decoupled decay: weights (not biases) shrink by the factor
         ``1 - learning_rate * weight_decay`` before every update.
     dropout : float, default=0.0
@@ -147,12 +149,15 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Gradients of a larger Euclidean norm, over all parameters together, are
         scaled down to it.
     batch_size : int or "auto", default="auto"
-        Rows per update, at most all; "auto" is ``min(200, n_samples)``.
-    max_iter : int or "auto", default=200
-        Largest number of epochs of a `fit`. "auto" stands for as many as go through
-        60,000 rows, at least 15 and at most 100: ``ceil(60_000 / n_samples)``. A
-        `partial_fit` that no `fit` came before then does not follow the schedule, as
-        nobody knows how long training will last: it keeps to `learning_rate`.
+        Rows per update, at most all. "auto" is all of up to 64 rows, then 32, and
+        from 32,000 rows on a thousandth of them, rounded up to a power of two and at
+        most 256.
+    max_iter : int or "auto", default="auto"
+        Largest number of epochs of a `fit`. "auto" is ``ceil(60_000 / n_samples)``,
+        but at least 20 and at most 100. A `partial_fit` that no `fit` came before
+        then is taken for a part of a stream, of which nobody knows the length: it
+        keeps to `learning_rate` instead of following the schedule, and
+        ``alpha="auto"`` is 0.
     tol : float, default=1e-4
         An epoch that improves the best cost (with `early_stopping`: the best
         validation score) by no more than `tol` counts as no improvement.
@@ -285,7 +290,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "nesterov": ["boolean"],
         "centered": ["boolean"],
         "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
@@ -318,24 +323,24 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
+        hidden_layer_sizes=(256,),
         *,
         activation="relu",
-        standardize=False,
-        learning_rate=0.001,
+        standardize="auto",
+        learning_rate=0.005,
         beta=0.9,
         epsilon=1e-8,
         momentum=0.0,
         nesterov=False,
         centered=False,
-        learning_rate_schedule="constant",
-        alpha=0.0,
-        weight_decay=0.0,
+        learning_rate_schedule="cosine",
+        alpha="auto",
+        weight_decay=0.1,
         dropout=0.0,
         label_smoothing=0.0,
         max_grad_norm=None,
         batch_size="auto",
-        max_iter=200,
+        max_iter="auto",
         tol=1e-4,
         n_iter_no_change=10,
         early_stopping=False,
@@ -427,7 +432,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         going_on = self.warm_start and self.__sklearn_is_fitted__()
         job = self._prepare(X, y, sample_weight, going_on=going_on)
         job, validation = self._prepare_validation(job, X_val, y_val, sample_weight_val)
-        options = self._options(job.data)
+        options = self._options(job.data, _training.auto_max_iter(len(job.data.rows)))
         callbacks = FitCallbacks(self, options.max_iter, X, y, sample_weight)
         result = _training.train(
             job.network,
@@ -489,9 +494,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             raise ValueError("classes must be passed on the first call to partial_fit.")
         job = self._prepare(X, y, sample_weight, going_on=going_on, classes=classes)
         job = self._complete(job)
-        options = self._options(job.data)
-        if self.max_iter == "auto":
-            options = replace(options, max_iter=None)
+        options = self._options(job.data, job.state.n_planned)
         record = _training.Epochs(job.network, job.state, job.data, options).run()
         job.history.append(record)
         self._finish(job, _training.TrainingResult(job.state, 1, None, "max_iter"))
@@ -761,8 +764,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """Return a copy of the state, with the optimiser's parameters of now."""
         optimizer = self._make_optimizer()
         optimizer.take_state(self._state.optimizer)
-        params = np.array(self._state.params)
-        return replace(self._state, params=params, optimizer=optimizer)
+        return self._state.copy(optimizer)
 
     def _make_optimizer(self):
         return RMSprop(
@@ -775,25 +777,30 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             weight_decay=self.weight_decay,
         )
 
-    def _options(self, data):
+    def _options(self, data, auto_max_iter):
+        """Return the options, where `auto_max_iter` is what "auto" stands for.
+
+        None stands for a stream: nobody knows how many epochs and rows there will be.
+        """
         n_rows = len(data.rows)
-        batch_size, max_iter = self.batch_size, self.max_iter
+        max_iter = auto_max_iter if self.max_iter == "auto" else int(self.max_iter)
+        batch_size, alpha = self.batch_size, self.alpha
         if batch_size == "auto":
             batch_size = _training.auto_batch_size(n_rows)
-        if max_iter == "auto":
-            max_iter = _training.auto_max_iter(n_rows)
+        if alpha == "auto":
+            alpha = 0.0 if max_iter is None else _training.auto_alpha(n_rows)
         max_norm = self.max_grad_norm
         # Python floats: with NumPy's float64 numbers float32 arithmetic would widen.
         return _training.Options(
             learning_rate=float(self.learning_rate),
             learning_rate_schedule=self.learning_rate_schedule,
-            alpha=float(self.alpha),
+            alpha=float(alpha),
             dropout=float(self.dropout),
             label_smoothing=float(self.label_smoothing),
             max_grad_norm=None if max_norm is None else float(max_norm),
             batch_size=int(min(batch_size, n_rows)),
             shuffle=bool(self.shuffle),
-            max_iter=int(max_iter),
+            max_iter=max_iter,
             tol=float(self.tol),
             n_iter_no_change=self.n_iter_no_change,
         )

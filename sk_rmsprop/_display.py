@@ -89,7 +89,7 @@ class TrainingHistoryDisplay:
     >>> display.ax_.get_ylabel()
     'Loss'
     >>> sorted(display.lines_)
-    ['loss', 'validation_loss', 'validation_score']
+    ['learning_rate', 'loss', 'validation_loss', 'validation_score']
     """
 
     def __init__(

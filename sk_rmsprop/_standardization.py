@@ -46,6 +46,10 @@ class Standardization:
         mean, factor = map(np.nan_to_num, (scaler.mean_, factor))
         return cls(mean.astype(X.dtype), factor.astype(X.dtype))
 
+    def copy(self):
+        """Return a copy with plain arrays of its own."""
+        return Standardization(np.array(self.mean), np.array(self.factor))
+
     def apply(self, X, out=None):
         """Return standardised rows: an array, or for sparse ones `_CenteredRows`."""
         if isinstance(X, np.ndarray):

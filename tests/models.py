@@ -9,8 +9,11 @@ def small(**params):
     """Return a quick classifier whose schedule ends with `max_iter`, unwarned."""
     defaults = {
         "hidden_layer_sizes": (6,),
+        "standardize": False,
         "learning_rate": 0.02,
         "learning_rate_schedule": "linear",
+        "alpha": 0.0,
+        "weight_decay": 0.0,
         "max_iter": 6,
         "batch_size": 16,
         "random_state": 0,

@@ -666,10 +666,42 @@ def test_batch_size_is_at_most_the_number_of_rows(data, batch_size):
     assert_same_model(clf, small(batch_size=60).fit(X, codes))
 
 
-def test_auto_batch_size_is_200():
-    X = np.linspace(-1, 1, 401)[:, np.newaxis]
-    clf = small(batch_size="auto", max_iter=2).fit(X, X[:, 0] > 0)
-    assert clf.optimizer_.n_steps_ == 2 * 3
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size"),
+    [(64, 64), (65, 32), (32_000, 32), (32_001, 64), (200_000, 256), (600_000, 256)],
+)
+def test_auto_batch_size(n_rows, batch_size):
+    X = np.linspace(-1, 1, n_rows, dtype=np.float32)[:, np.newaxis]
+    clf = small(hidden_layer_sizes=(), batch_size="auto", max_iter=1)
+    clf.fit(X, X[:, 0] > 0)
+    assert clf.optimizer_.n_steps_ == -(-n_rows // batch_size)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "alpha"), [(20, 0.005), (600, 0.005), (750, 0.004), (6000, 0.0005)]
+)
+def test_auto_alpha(n_rows, alpha):
+    X = np.linspace(-1, 1, n_rows)[:, np.newaxis]
+    same = [
+        small(alpha=value, batch_size=n_rows, max_iter=2).fit(X, X[:, 0] > 0)
+        for value in ("auto", alpha)
+    ]
+    assert_same_model(*same)
+    assert (
+        params_of(same[0]).tolist()
+        != params_of(
+            small(alpha=2 * alpha, batch_size=n_rows, max_iter=2).fit(X, X[:, 0] > 0)
+        ).tolist()
+    )
+
+
+def test_auto_alpha_of_a_stream_is_0(data):
+    X, y = data
+    auto, none = (
+        small(alpha=alpha, max_iter="auto").partial_fit(X, y, classes=np.unique(y))
+        for alpha in ("auto", 0.0)
+    )
+    assert_same_model(auto, none)
 
 
 BAD_VALUES = [
@@ -682,6 +714,7 @@ BAD_VALUES = [
     ("hidden_layer_sizes", "100"),
     ("hidden_layer_sizes", None),
     ("activation", "sin"),
+    ("standardize", "yes"),
     ("learning_rate", 0.0),
     ("learning_rate", -1.0),
     ("learning_rate", np.nan),
@@ -1363,7 +1396,7 @@ def test_moons_need_a_curved_border(params):
     defaults = {
         "hidden_layer_sizes": (16,),
         "learning_rate": 0.02,
-        "learning_rate_schedule": "cosine",
+        "alpha": 0.0,
         "max_iter": 60,
         "batch_size": 30,
         "random_state": 0,
@@ -1381,7 +1414,9 @@ def test_softmax_regression_finds_the_optimum(n_classes, weighted):
     alpha = 0.01
     clf = RMSpropMLPClassifier(
         (),
+        standardize=False,
         alpha=alpha,
+        weight_decay=0.0,
         learning_rate=0.05,
         learning_rate_schedule="cosine",
         batch_size=len(y),
@@ -1444,7 +1479,7 @@ steady = partial(models.small, n_iter_no_change=np.inf)
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "max_iter"), [(20, 100), (600, 100), (601, 100), (3000, 20), (9000, 15)]
+    ("n_rows", "max_iter"), [(20, 100), (600, 100), (601, 100), (2900, 21), (9000, 20)]
 )
 def test_auto_max_iter(n_rows, max_iter):
     X = np.arange(float(n_rows))[:, np.newaxis] / n_rows

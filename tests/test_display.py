@@ -35,8 +35,14 @@ def _no_windows():
 
 
 def fitted(**params):
-    params = {"hidden_layer_sizes": (8,), "learning_rate": 0.01, "max_iter": 5} | params
-    return RMSpropMLPClassifier(**params, random_state=0).fit(X, y)
+    defaults = {
+        "hidden_layer_sizes": (8,),
+        "learning_rate": 0.01,
+        "learning_rate_schedule": "constant",
+        "max_iter": 5,
+        "random_state": 0,
+    }
+    return RMSpropMLPClassifier(**{**defaults, **params}).fit(X, y)
 
 
 @pytest.fixture(scope="module")

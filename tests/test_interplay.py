@@ -156,7 +156,9 @@ class TestCalibration:
         noisy = features[:, 0] + rng.standard_normal(600) > 0
         fit, calibrate, test = np.split(np.arange(600), 3)
         # Large enough to learn the noise
-        network = RMSpropMLPClassifier((50,), learning_rate=0.01, random_state=0)
+        network = RMSpropMLPClassifier(
+            alpha=0.0, weight_decay=0.0, max_iter=200, random_state=0
+        )
         network.fit(features[fit], noisy[fit])
         weights = [coef.copy() for coef in network.coefs_]
         calibrated = CalibratedClassifierCV(FrozenEstimator(network))

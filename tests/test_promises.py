@@ -95,8 +95,13 @@ class Case(NamedTuple):
         # Of 65 rows, six batches of ten and one of five
         defaults = {
             "hidden_layer_sizes": (7, 4),
+            "standardize": False,
             "learning_rate": 0.01,
+            "learning_rate_schedule": "constant",
+            "alpha": 0.0,
+            "weight_decay": 0.0,
             "batch_size": 10,
+            "max_iter": 200,
             "random_state": 3,
         }
         return RMSpropMLPClassifier(**(defaults | self.params | params))
@@ -127,6 +132,7 @@ WEIGHT = np.random.default_rng(2).integers(0, 4, len(y)).astype(float)
 
 # Every option at least once, alone
 OPTIONS = {
+    "rules": {"alpha": "auto", "batch_size": "auto", "standardize": "auto"},
     **{f"activation {name}": {"activation": name} for name in ACTIVATIONS},
     **{f"schedule {name}": {"learning_rate_schedule": name} for name in SCHEDULES},
     "schedule plateau, reducing": {
@@ -904,6 +910,7 @@ class Call(NamedTuple):
         """Return an estimator that is ready for the call."""
         params = {"hidden_layer_sizes": 4, "max_iter": 3, "batch_size": 10} | params
         clf = RMSpropMLPClassifier(
+            standardize=False,
             warm_start=self.method is warm_fit,
             random_state=np.random.RandomState(0),
             **params,
