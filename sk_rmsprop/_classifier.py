@@ -136,7 +136,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         L2 penalty: ``alpha / 2`` times the sum of the squared weights is added to
         the cost of every batch. Unlike in MLPClassifier it is not divided by the
         number of rows, so that it means the same for every batch size. Biases are
-        not penalised. "auto" is ``min(3 / n_samples, 0.005)``.
+        not penalised. "auto" is ``min(3 / n_samples, 0.01)``.
     weight_decay : float, default=0.1
         Decoupled decay: weights (not biases) shrink by the factor
         ``1 - learning_rate * weight_decay`` before every update.

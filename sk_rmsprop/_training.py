@@ -82,7 +82,7 @@ class Options:
 
 
 # The "auto" rules, found by the study in benchmarks/defaults.py. Epochs and penalty are
-# the same for all numbers of rows up to 600: there a row of weight 2 is two rows, in
+# the same for all numbers of rows up to 300: there a row of weight 2 is two rows, in
 # full batches, as all up to 64 rows are.
 
 
@@ -102,8 +102,8 @@ def auto_max_iter(n_rows):
 
 
 def auto_alpha(n_rows):
-    """Return the L2 penalty, that of a prior as strong as a few rows, up to 0.005."""
-    return min(3 / n_rows, 0.005)
+    """Return the L2 penalty, that of a prior as strong as a few rows, up to 0.01."""
+    return min(3 / n_rows, 0.01)
 
 
 @dataclass

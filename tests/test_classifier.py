@@ -678,7 +678,7 @@ def test_auto_batch_size(n_rows, batch_size):
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "alpha"), [(20, 0.005), (600, 0.005), (750, 0.004), (6000, 0.0005)]
+    ("n_rows", "alpha"), [(20, 0.01), (300, 0.01), (400, 0.0075), (6000, 0.0005)]
 )
 def test_auto_alpha(n_rows, alpha):
     X = np.linspace(-1, 1, n_rows)[:, np.newaxis]
