@@ -136,7 +136,9 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         L2 penalty: ``alpha / 2`` times the sum of the squared weights is added to
         the cost of every batch. Unlike in MLPClassifier it is not divided by the
         number of rows, so that it means the same for every batch size. Biases are
-        not penalised. "auto" is ``min(3 / n_samples, 0.01)``.
+        not penalised. "auto" is ``min(3 / n_samples, 0.01)``, with the rows of a
+        `fit`, and in `partial_fit` those of the call or, if they were more, of the
+        epochs so far on the average.
     weight_decay : float, default=0.1
         Decoupled decay: weights (not biases) shrink by the factor
         ``1 - learning_rate * weight_decay`` before every update.
@@ -241,10 +243,10 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     Notes
     -----
     Training is a pure function of data, parameters and seed: ``k`` calls of
-    `partial_fit` give bit for bit the weights of a `fit` of ``k`` epochs on the same
-    data, and pickling in between changes nothing. Sample weights mean repetition:
-    the cost of a batch is ``sum(w * loss) / sum(w)``, and rows of weight 0 are left
-    out. A call that fails leaves the model as it was.
+    `partial_fit` give bit for bit the weights of a `fit` on the same data, both with
+    ``max_iter=k``, and pickling in between changes nothing. Sample weights mean
+    repetition: the cost of a batch is ``sum(w * loss) / sum(w)``, and rows of weight
+    0 are left out. A call that fails leaves the model as it was.
 
     Weights start as normal numbers of standard deviation ``sqrt(2 / fan_in)`` for
     "relu" (He et al.), and with the corresponding gain for the other activations;
@@ -432,7 +434,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         going_on = self.warm_start and self.__sklearn_is_fitted__()
         job = self._prepare(X, y, sample_weight, going_on=going_on)
         job, validation = self._prepare_validation(job, X_val, y_val, sample_weight_val)
-        options = self._options(job.data, _training.auto_max_iter(len(job.data.rows)))
+        n_rows = len(job.data.rows)
+        options = self._options(n_rows, n_rows, _training.auto_max_iter(n_rows))
         callbacks = FitCallbacks(self, options.max_iter, X, y, sample_weight)
         result = _training.train(
             job.network,
@@ -494,7 +497,10 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             raise ValueError("classes must be passed on the first call to partial_fit.")
         job = self._prepare(X, y, sample_weight, going_on=going_on, classes=classes)
         job = self._complete(job)
-        options = self._options(job.data, job.state.n_planned)
+        n_rows, state = len(job.data.rows), job.state
+        # One more piece of data is no smaller than those that the model has seen.
+        n_samples = max(n_rows, state.n_samples // max(1, state.n_epochs))
+        options = self._options(n_rows, n_samples, state.n_planned)
         record = _training.Epochs(job.network, job.state, job.data, options).run()
         job.history.append(record)
         self._finish(job, _training.TrainingResult(job.state, 1, None, "max_iter"))
@@ -777,18 +783,19 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             weight_decay=self.weight_decay,
         )
 
-    def _options(self, data, auto_max_iter):
-        """Return the options, where `auto_max_iter` is what "auto" stands for.
+    def _options(self, n_rows, n_samples, auto_max_iter):
+        """Return the options of epochs of `n_rows` rows.
 
-        None stands for a stream: nobody knows how many epochs and rows there will be.
+        `n_samples` is the number that "auto" stands for in the rule of `alpha`, and
+        `auto_max_iter` that of the epochs, where None is for a stream: nobody knows
+        how many epochs and rows there will be.
         """
-        n_rows = len(data.rows)
         max_iter = auto_max_iter if self.max_iter == "auto" else int(self.max_iter)
         batch_size, alpha = self.batch_size, self.alpha
         if batch_size == "auto":
             batch_size = _training.auto_batch_size(n_rows)
         if alpha == "auto":
-            alpha = 0.0 if max_iter is None else _training.auto_alpha(n_rows)
+            alpha = 0.0 if max_iter is None else _training.auto_alpha(n_samples)
         max_norm = self.max_grad_norm
         # Python floats: with NumPy's float64 numbers float32 arithmetic would widen.
         return _training.Options(

@@ -7,7 +7,11 @@ from scipy.sparse import csr_array
 from sklearn.preprocessing import StandardScaler
 
 # The statistics are computed from blocks of about this many bytes of X.
-BLOCK_BYTES = 2**22
+BLOCK_BYTES = 2**20
+
+# Rows of less than this part of the largest weight do not count in them: in X's dtype
+# the weights of a whole block could become 0, which StandardScaler refuses.
+MIN_WEIGHT = 1e-30
 
 # Factors of features whose numbers are all subnormal are kept this far below the
 # largest float, so that their products with weights are finite.
@@ -35,15 +39,20 @@ class Standardization:
         # Of sparse rows it computes the mean too, which it refuses to subtract.
         scaler = StandardScaler(with_mean=isinstance(X, np.ndarray))
         block_size = max(1, BLOCK_BYTES // (X.shape[1] * X.dtype.itemsize))
+        if weight is not None:
+            weight = weight / weight[rows].max()
+            rows = rows[weight[rows] > MIN_WEIGHT]
         with np.errstate(all="ignore"):
             for start in range(0, len(rows), block_size):
                 block = rows[start : start + block_size]
                 scaler.partial_fit(
-                    X[block], sample_weight=None if weight is None else weight[block]
+                    _for_scaler(X[block]),
+                    sample_weight=None if weight is None else weight[block],
                 )
             factor = np.minimum(1 / scaler.scale_, np.finfo(X.dtype).max / MARGIN)
         # Where the variance overflows, the factor is 0: such a feature is left out.
-        mean, factor = map(np.nan_to_num, (scaler.mean_, factor))
+        factor = np.nan_to_num(factor)
+        mean = np.where(factor == 0, 0, scaler.mean_)
         return cls(mean.astype(X.dtype), factor.astype(X.dtype))
 
     def copy(self):
@@ -64,6 +73,16 @@ class Standardization:
         raw_coef = coef * self.factor[:, np.newaxis]
         shift = np.multiply(self.mean, self.factor, dtype=np.float64) @ coef
         return raw_coef, (intercept - shift).astype(intercept.dtype)
+
+
+def _for_scaler(X):
+    """Return these rows, which are a copy, as StandardScaler takes them."""
+    if not isinstance(X, np.ndarray):
+        X.sum_duplicates()  # Their variance would be that of the entries.
+        # scikit-learn 1.6 takes no other indices in a second block.
+        X.indices = X.indices.astype(np.int32, copy=False)
+        X.indptr = X.indptr.astype(np.int32, copy=False)
+    return X
 
 
 class _CenteredRows:

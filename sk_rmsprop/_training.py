@@ -565,10 +565,12 @@ def _check_finite(loss, state):
         found = "an average that the optimiser keeps"
     else:
         return
+    remedy = "Lower learning_rate"
+    if state.standardization is None:
+        remedy = "Scale X (for example with StandardScaler) or lower learning_rate"
     raise DivergenceError(
         f"Training diverged in epoch {state.n_epochs + 1}: {found} is not finite. "
-        "Scale X (for example with StandardScaler) or lower learning_rate; "
-        "max_grad_norm helps against single large gradients."
+        f"{remedy}; max_grad_norm helps against single large gradients."
     )
 
 

@@ -1523,3 +1523,16 @@ def test_partial_fit_goes_on_with_the_schedule_of_an_auto_fit(data):
     clf.partial_fit(*data)
     assert clf.history_[-1]["learning_rate"] == pytest.approx(0.02 * 0.01)
     assert before == pytest.approx(0.02 * (1 - 0.99 * 0.99))
+
+
+def test_auto_alpha_of_one_more_row_is_that_of_the_rows_before(data):
+    X, y = data
+    X, y = np.tile(X, (10, 1)), np.tile(y, 10)  # 600 rows, for which it is 0.005
+    for alpha in ("auto", 0.005):
+        clf = small(alpha=alpha, batch_size=600).fit(X, y).partial_fit(X[:1], y[:1])
+        if alpha == "auto":
+            expected = clf
+    assert_same_model(clf, expected)
+    other = small(alpha=0.01, batch_size=600).set_params(alpha=0.005).fit(X, y)
+    other.set_params(alpha=0.01).partial_fit(X[:1], y[:1])
+    assert params_of(other).tolist() != params_of(expected).tolist()

@@ -227,3 +227,56 @@ def test_auto_stays_as_it_began(sparse_data):
     sparse_first = small(standardize="auto").fit(sp.csr_array(X), y)
     sparse_first.partial_fit(X, y)
     assert sparse_first._state.standardization is None
+
+
+def test_statistics_of_weights_that_differ_by_more_than_a_float_holds():
+    n_features = BLOCK_BYTES // (17 * 4)  # 17 rows of float32 fill a block.
+    X = np.random.default_rng(0).normal(3, 2, (40, n_features)).astype(np.float32)
+    weight = np.r_[np.full(17, 1e-50), np.ones(23)]
+    clf = small(hidden_layer_sizes=1, max_iter=1).fit(X, np.arange(40) % 2, weight)
+    mean = clf._state.standardization.mean
+    np.testing.assert_allclose(mean, X[17:].mean(axis=0), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
+def test_sparse_entries_in_pieces(index_dtype):
+    rng = np.random.default_rng(0)
+    n_rows = BLOCK_BYTES // 80 + 10  # Two blocks of ten features
+    dense = rng.standard_normal((n_rows, 10)) * (rng.random((n_rows, 10)) < 0.3)
+    whole = sp.csr_array(dense)
+    X = sp.csr_array(
+        (
+            np.repeat(whole.data / 2, 2),
+            np.repeat(whole.indices, 2).astype(index_dtype),
+            (2 * whole.indptr).astype(index_dtype),
+        ),
+        shape=whole.shape,
+    )
+    y = np.arange(n_rows) % 2
+    clf = small(max_iter=1, batch_size=n_rows).fit(X, y)
+    assert X.nnz == 2 * whole.nnz  # X stays as it was.
+    expected = small(max_iter=1, batch_size=n_rows).fit(dense, y)._state
+    actual = clf._state
+    for name in ("mean", "factor"):
+        np.testing.assert_allclose(
+            getattr(actual.standardization, name),
+            getattr(expected.standardization, name),
+        )
+
+
+def test_a_feature_whose_mean_overflows_is_left_out():
+    X = np.column_stack([np.tile([1e308, 1.7e308], 20), np.arange(40) % 5])
+    y = (X[:, 1] > 2).astype(int)
+    clf = small(learning_rate=0.05, max_iter=50).fit(X, y)
+    assert clf._state.standardization.factor[0] == 0
+    assert clf.score(X, y) > 0.95
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("standardize", [False, True])
+def test_divergence_recommends_scaling_where_it_would_help(data, standardize):
+    X, y = data
+    clf = models.small(standardize=standardize, learning_rate=1e200)
+    with pytest.raises(ValueError, match="diverged") as error:
+        clf.fit(X, y)
+    assert ("StandardScaler" in str(error.value)) != standardize
