@@ -1,6 +1,5 @@
 """Configuration of the documentation site."""
 
-import shutil
 import warnings
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -10,7 +9,9 @@ HERE = Path(__file__).parent
 # The changelog and the guide for contributors stand at the top of the repository,
 # where people look for them; the site shows the same files.
 for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
-    shutil.copyfile(HERE.parent / name, HERE / name.lower())
+    text = (HERE.parent / name).read_text(encoding="utf-8")
+    text = text.replace("](CHANGELOG.md)", "](changelog.md)")
+    (HERE / name.lower()).write_text(text, encoding="utf-8")
 
 project = "sk_rmsprop"
 author = "the sk_rmsprop developers"
@@ -28,7 +29,8 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 nitpicky = False
-suppress_warnings = ["config.cache"]
+# ref.ref: docstrings inherited from scikit-learn refer to its own pages.
+suppress_warnings = ["config.cache", "ref.ref"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3

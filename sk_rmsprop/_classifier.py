@@ -195,7 +195,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The class labels, sorted. For multilabel `y`, the column numbers.
     n_features_in_ : int
         Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where all are strings.
     coefs_ : list of ndarray of shape (fan_in, fan_out)
         Weights of the layers: views into the model's parameters. With `standardize`
