@@ -11,14 +11,15 @@ DEFAULT = "default"
 REFERENCE = "MLPClassifier"
 SCORES = ("accuracy", "log_loss", "seconds")
 
-# Beside the default, what is drawn and ranked; all others are variants of it.
-COMPARED = (
-    DEFAULT,
-    "MLPClassifier",
-    "MLPClassifier, early stopping",
-    "HistGradientBoosting",
-    "LogisticRegression",
-)
+# What is ranked and drawn, and how; all others are variants of the default.
+MARKS = {
+    DEFAULT: ("*", "#D55E00"),
+    "MLPClassifier": ("o", "#0072B2"),
+    "MLPClassifier, early stopping": ("s", "#56B4E9"),
+    "HistGradientBoosting": ("^", "#009E73"),
+    "LogisticRegression": ("D", "#CC79A7"),
+}
+COMPARED = tuple(MARKS)
 
 
 def write(folder, records):
@@ -180,24 +181,26 @@ def _raw(records):
 
 def draw(records):
     """Return accuracy and log-loss against seconds, one point per configuration."""
-    from benchmarks._plots import new_figure
+    from benchmarks._plots import legend_below, new_figure
 
-    figure, axes = new_figure(1, 2, 11, 4.5)
+    figure, axes = new_figure(1, 2, 12, 4.6)
     cells = _cells(records)
     cases = _common(cells, _compared(cells))
     for ax, score in zip(axes, SCORES[:2], strict=True):
         for name in _compared(cells):
             values = dict(zip(SCORES, _means(cells, name, cases), strict=True))
-            ours = name == DEFAULT
-            colour = "#D55E00" if ours else "#0072B2"
-            ax.scatter(values["seconds"], values[score], color=colour, s=50)
-            ax.annotate(
-                "RMSpropMLPClassifier" if ours else name,
-                (values["seconds"], values[score]),
-                xytext=(6, 6),
-                textcoords="offset points",
+            label = "RMSpropMLPClassifier" if name == DEFAULT else name
+            marker, colour = MARKS[name]
+            ax.plot(
+                values["seconds"],
+                values[score],
+                marker,
+                color=colour,
+                markersize=11,
+                label=label,
             )
         ax.set_xscale("log")
-        ax.margins(x=0.35, y=0.15)
+        ax.margins(x=0.15, y=0.15)
         ax.set(xlabel="seconds of a fit (mean)", ylabel=score.replace("_", "-"))
+    legend_below(figure, axes[0])
     return figure

@@ -107,11 +107,9 @@ LEVERS = {
 # The configurations by name: class and parameters.
 OURS = {
     DEFAULT: (RMSpropMLPClassifier, {}),
-    **{
-        name: (RMSpropMLPClassifier, changed)
-        for name, changed in (ABLATIONS | RECIPES).items()
-    },
+    **{name: (RMSpropMLPClassifier, changed) for name, changed in ABLATIONS.items()},
     **{name: (lever, {}) for name, lever in LEVERS.items()},
+    **{name: (RMSpropMLPClassifier, changed) for name, changed in RECIPES.items()},
 }
 
 RAW = "raw"
@@ -218,7 +216,10 @@ def main(argv=None):
         if options.sets:
             sets = {name: sets[name] for name in options.sets}
         run(sets, options.configurations, options, cache)
-    print(f"Written: {_defaults_report.write(options.output, cache.results.values())}")
+    order = [*BASELINES, *OURS]
+    records = [r for r in cache.results.values() if r["configuration"] in order]
+    records.sort(key=lambda record: order.index(record["configuration"]))
+    print(f"Written: {_defaults_report.write(options.output, records)}")
 
 
 def parser():
