@@ -70,6 +70,20 @@ class _TwoRates(RMSprop):
         return update_at_two_rates
 
 
+class DecayedBiases(RMSpropMLPClassifier):
+    """Weight decay reaches the biases too."""
+
+    def _make_optimizer(self):
+        optimizer = super()._make_optimizer()
+        optimizer.__class__ = _DecayOfAll
+        return optimizer
+
+
+class _DecayOfAll(RMSprop):
+    def update_for(self, params, gradient, *, n_decayed=None):
+        return super().update_for(params, gradient)
+
+
 class AveragedWeights(RMSpropMLPClassifier):
     """The model is the mean of those after each epoch of the last quarter.
 

@@ -54,8 +54,11 @@ def _prepared(library, task):
     return BUILDERS[library](task)
 
 
-def our_classifier(hidden_layer_sizes, **params):
-    """Return our classifier, set to do what the others do, and nothing else."""
+def our_classifier(hidden_layer_sizes, *, batch_size=200, **params):
+    """Return our classifier, set to do what the others do, and nothing else.
+
+    The default batch size is that of scikit-learn's.
+    """
     from sk_rmsprop import RMSpropMLPClassifier
 
     return RMSpropMLPClassifier(
@@ -63,6 +66,7 @@ def our_classifier(hidden_layer_sizes, **params):
         standardize=False,
         alpha=0.0,
         weight_decay=0.0,
+        batch_size=batch_size,
         learning_rate_schedule="constant",
         learning_rate=LEARNING_RATE,
         beta=BETA,

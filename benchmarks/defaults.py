@@ -99,6 +99,7 @@ RECIPES = {
 LEVERS = {
     "bias correction": _levers.BiasCorrection,
     "output layer starts at 0": _levers.ZeroOutputLayer,
+    "biases are decayed too": _levers.DecayedBiases,
     "biases at 0.1 of the rate": _levers.SlowBiases,
     "first layer at 3 times the rate": _levers.FastFirstLayer,
     "averaged weights": _levers.AveragedWeights,

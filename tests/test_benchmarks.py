@@ -296,3 +296,116 @@ def test_peak_memory_is_that_of_the_process_alone():
     before, more = map(int, output.split())
     assert 1e6 < before < used_here.nbytes
     assert 49e6 < more < 60e6
+
+
+# --- The study of the defaults --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def study(module, tmp_path_factory):
+    """Run the study on two tiny sets, and return it as a function of its options."""
+    folder = tmp_path_factory.mktemp("study")
+    X = np.arange(60.0).reshape(30, 2)
+    np.savez(folder / "own.npz", X=X, y=X[:, 0] > 30)
+    np.savez(folder / "sparse.npz", X_data=X, y=X[:, 0])
+    np.savez(
+        folder / "parted.npz",
+        X_train=X.reshape(30, 2, 1),
+        y_train=np.arange(30) % 2,
+        X_test=X,
+        y_test=np.arange(30) % 2,
+    )
+
+    def run(*options):
+        output = folder / "results"
+        module("defaults").main(
+            [f"--data={folder}", f"--output={output}", "--seeds=1", "--sizes", "20"]
+            + ["--sets", "iris", "own", "parted", *options]
+        )
+        lines = (output / "defaults.jsonl").read_text(encoding="utf-8").splitlines()
+        page = (output / "defaults.md").read_text(encoding="utf-8")
+        return [json.loads(line) for line in lines], page
+
+    return run
+
+
+def test_study_reports_what_it_measured(study):
+    records, page = study()
+    assert len(records) == 3 * 5
+    default = [r for r in records if r["configuration"] == "default"]
+    accuracy = np.mean([record["accuracy"] for record in default])
+    assert f"| default | {accuracy:.4f} |" in page
+    # Ranks of five classifiers: 15 in all.
+    rows = [line.split(" | ") for line in page.splitlines() if line.count("|") == 7]
+    ranks = [float(row[4]) for row in rows[2:7]]
+    assert sum(ranks) == pytest.approx(15, abs=0.03)
+    assert "Beside MLPClassifier, at most 20 rows" in page
+
+
+def test_study_goes_on_where_it_was(study):
+    before, _ = study()
+    again, _ = study()
+    assert again == before
+    more, page = study("--configurations", "default", "alpha 0", "beta 0.99")
+    assert more[: len(before)] == before
+    assert len(more) == len(before) + 3 * 2
+    assert "| alpha 0 |" in page
+    raw, page = study("--raw", "--configurations", "default")
+    assert len(raw) == len(more) + 3
+    assert "Without a scaler" in page
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_study_fits_every_configuration(module, raw):
+    defaults = module("defaults")
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((80, 3)), np.arange(80) % 2
+    for name in [*defaults.BASELINES, *defaults.OURS]:
+        model = defaults.make_model(name, 0, "raw" if raw else "scaled")
+        model.set_params(**{
+            key: 2 for key in model.get_params() if key.endswith("max_iter")
+        })
+        result = defaults.measure(model, X, y, X, y)
+        assert 0 <= result["accuracy"] <= 1
+        assert result["log_loss"] > 0
+
+
+def test_levers_do_what_they_say(module):
+    levers = module("_levers")
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 3)), np.arange(60) % 3
+    options = {"max_iter": 1, "batch_size": 60, "random_state": 0}
+    options |= {"standardize": False, "alpha": 0.0, "weight_decay": 0.0}
+
+    def changes(make, **params):
+        """Return by how much one update changes weights and biases of each layer."""
+        start, end = (
+            make(**{**options, **params}, learning_rate=rate).fit(X, y)
+            for rate in (1e-300, 0.1)
+        )
+        first, second = (clf.coefs_ + clf.intercepts_ for clf in (start, end))
+        return start, [b - a for a, b in zip(first, second, strict=True)]
+
+    start, plain = changes(module("defaults").RMSpropMLPClassifier)
+    zero, _ = changes(levers.ZeroOutputLayer)
+    assert not zero.coefs_[1].any()
+    np.testing.assert_array_equal(zero.coefs_[0], start.coefs_[0])
+    # The first step is 1 / sqrt(1 - beta) times as long as the corrected one.
+    _, corrected = changes(levers.BiasCorrection)
+    np.testing.assert_allclose(corrected[0], plain[0] * 0.1**0.5, rtol=1e-5)
+    _, slow = changes(levers.SlowBiases)
+    for factor, a, b in zip([1, 1, 0.1, 0.1], plain, slow, strict=True):
+        np.testing.assert_allclose(b, factor * a, rtol=1e-9, atol=1e-12)
+    _, fast = changes(levers.FastFirstLayer)
+    for factor, a, b in zip([3, 1, 1, 1], plain, fast, strict=True):
+        np.testing.assert_allclose(b, factor * a, rtol=1e-9, atol=1e-12)
+
+
+def test_averaged_weights_are_the_mean_of_the_last_quarter(module):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 3)), np.arange(60) % 3
+    options = {"max_iter": 8, "random_state": 0}
+    averaged = module("_levers").AveragedWeights(**options).fit(X, y)
+    clf = module("defaults").RMSpropMLPClassifier(**options)
+    coefs = [clf.partial_fit(X, y, classes=[0, 1, 2]).coefs_[1] for _ in range(8)]
+    np.testing.assert_allclose(averaged.coefs_[1], np.mean(coefs[6:], axis=0))
