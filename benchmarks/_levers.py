@@ -100,7 +100,7 @@ class AveragedWeights(RMSpropMLPClassifier):
         kept = []
         for epoch in range(planned):
             self.partial_fit(X, y, classes=np.unique(y))
-            if epoch >= 0.75 * planned:
+            if epoch + 1 > 0.75 * planned:
                 kept.append(self._state.params)
         self._state.params[...] = np.mean(kept, axis=0)
         return self
