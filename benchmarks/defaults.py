@@ -61,7 +61,8 @@ ABLATIONS = {
     "alpha 0": {"alpha": 0.0},
     "alpha 0.003": {"alpha": 0.003},
     "weight_decay 0": {"weight_decay": 0.0},
-    "weight_decay 0.5": {"weight_decay": 0.5},
+    "weight_decay 0.1": {"weight_decay": 0.1},
+    "weight_decay 0.3": {"weight_decay": 0.3},
     "label_smoothing 0.05": {"label_smoothing": 0.05},
     "max_grad_norm 1": {"max_grad_norm": 1.0},
     "batch_size 16": {"batch_size": 16},
@@ -79,12 +80,14 @@ RECIPES = {
         "dropout": 0.25,
         "learning_rate": 0.002,
         "alpha": 0.0,
+        "weight_decay": 0.1,
         "max_iter": 80,
     },
     "recipe: 512 with dropout": {
         "hidden_layer_sizes": 512,
         "dropout": 0.5,
         "alpha": 0.0,
+        "weight_decay": 0.1,
         "max_iter": 80,
     },
     "recipe: (256, 128), silu, dropout": {
@@ -93,6 +96,7 @@ RECIPES = {
         "dropout": 0.25,
         "learning_rate": 0.002,
         "alpha": 0.0,
+        "weight_decay": 0.1,
         "max_iter": 80,
     },
 }

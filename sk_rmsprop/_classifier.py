@@ -139,7 +139,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         not penalised. "auto" is ``min(3 / n_samples, 0.01)``, with the rows of a
         `fit`, and in `partial_fit` those of the call or, if they were more, of the
         epochs so far on the average.
-    weight_decay : float, default=0.1
+    weight_decay : float, default=0.03
         Decoupled decay: weights (not biases) shrink by the factor
         ``1 - learning_rate * weight_decay`` before every update.
     dropout : float, default=0.0
@@ -337,7 +337,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         centered=False,
         learning_rate_schedule="cosine",
         alpha="auto",
-        weight_decay=0.1,
+        weight_decay=0.03,
         dropout=0.0,
         label_smoothing=0.0,
         max_grad_norm=None,
