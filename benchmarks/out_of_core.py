@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks._parts import Skipped
-from benchmarks._peers import CLASSIFIERS, libraries
+from benchmarks._peers import CLASSIFIERS, libraries, without_convergence_warnings
 from benchmarks._processes import call_in_new_process, status_bytes
 from benchmarks._report import Table, number
 from benchmarks._timing import OURS
@@ -81,8 +81,6 @@ def _write_file(folder, gib):
 
 def _train(folder, name, way, file_bytes):
     """Train in this process, under the limit."""
-    import warnings
-
     X = np.load(Path(folder, "X.npy"), mmap_mode="r")
     y = np.load(Path(folder, "y.npy"))
     classifier = CLASSIFIERS[name]((100,))
@@ -90,9 +88,7 @@ def _train(folder, name, way, file_bytes):
     limit = _limit_memory(int(ALLOWED_PART * file_bytes))
     start = perf_counter()
     try:
-        with warnings.catch_warnings():
-            # A single epoch is not meant to converge.
-            warnings.filterwarnings("ignore", ".*not converged|.*hasn't converged")
+        with without_convergence_warnings():
             WAYS[way](classifier, X, y)
         ended = "finished"
     except MemoryError:
