@@ -7,14 +7,15 @@ parameters and data into what `_training` takes, and the result into fitted attr
 import copy
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from numbers import Integral, Real
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
-from scipy.sparse import issparse
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse, sparray, spmatrix
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
@@ -50,10 +51,17 @@ from sk_rmsprop._standardization import Standardization
 
 FLOAT_DTYPES = [np.float64, np.float32]
 
+# What a file says of the attributes in it. A release that changes what `_state` and its
+# like hold takes the next number, and either reads the old ones or refuses them.
+STATE_FORMAT = 1
+
+MatrixLike = ArrayLike | sparray | spmatrix
+Method = TypeVar("Method", bound=Callable)
+
 DOCUMENTATION_URL = "https://sk-rmsprop.readthedocs.io/en/stable"
 
 
-def _unchanged_on_failure(method):
+def _unchanged_on_failure(method: Method) -> Method:
     """Make a method that raises leave the estimator as it was before the call.
 
     Training replaces what the estimator refers to and never changes it, so that it is
@@ -79,6 +87,11 @@ def _unchanged_on_failure(method):
             raise
 
     return unchanged_on_failure
+
+
+def _validating_parameters(method: Method) -> Method:
+    """Wrap a `fit` in scikit-learn's context, without losing its type."""
+    return _fit_context(prefer_skip_nested_validation=True)(method)
 
 
 class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -325,35 +338,35 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
 
     def __init__(
         self,
-        hidden_layer_sizes=(256,),
+        hidden_layer_sizes: int | Sequence[int] | NDArray[np.integer] = (256,),
         *,
-        activation="relu",
-        standardize="auto",
-        learning_rate=0.005,
-        beta=0.9,
-        epsilon=1e-8,
-        momentum=0.0,
-        nesterov=False,
-        centered=False,
-        learning_rate_schedule="cosine",
-        alpha="auto",
-        weight_decay=0.03,
-        dropout=0.0,
-        label_smoothing=0.0,
-        max_grad_norm=None,
-        batch_size="auto",
-        max_iter="auto",
-        tol=1e-4,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        scoring="loss",
-        class_weight=None,
-        shuffle=True,
-        random_state=None,
-        warm_start=False,
-        verbose=False,
-    ):
+        activation: str = "relu",
+        standardize: bool | Literal["auto"] = "auto",
+        learning_rate: float = 0.005,
+        beta: float = 0.9,
+        epsilon: float = 1e-8,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        centered: bool = False,
+        learning_rate_schedule: str = "cosine",
+        alpha: float | Literal["auto"] = "auto",
+        weight_decay: float = 0.03,
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        max_grad_norm: float | None = None,
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        tol: float = 1e-4,
+        n_iter_no_change: float = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        scoring: str | Callable[..., float] = "loss",
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: bool | int = False,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.standardize = standardize
@@ -383,17 +396,17 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         self.verbose = verbose
 
     @_unchanged_on_failure
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_validating_parameters
     def fit(
         self,
-        X,
-        y,
-        sample_weight=None,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-    ):
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -462,7 +475,13 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self
 
     @_unchanged_on_failure
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch on one piece of data, going on from where things are.
 
         Parameters
@@ -508,7 +527,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             _print_record(record)
         return self
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Predict class labels.
 
         Parameters
@@ -527,7 +546,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             return (probabilities > 0.5).astype(int)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict probabilities.
 
         Parameters
@@ -543,7 +562,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         return self._predict(X, LOSSES[self._fitted_network().loss].link)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict logarithms of probabilities.
 
         They are computed from the raw outputs, so that they are finite where the
@@ -562,37 +581,37 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return self._predict(X, LOSSES[self._fitted_network().loss].log_link)
 
     @property
-    def coefs_(self):
+    def coefs_(self) -> list[NDArray[np.floating]]:
         """Weights of the layers, for `X` as it is."""
         return [coef for coef, _ in self._layers()]
 
     @property
-    def intercepts_(self):
+    def intercepts_(self) -> list[NDArray[np.floating]]:
         """Biases of the layers, for `X` as it is."""
         return [intercept for _, intercept in self._layers()]
 
     @property
-    def optimizer_(self):
+    def optimizer_(self) -> RMSprop:
         """The optimiser, with its state."""
         return self._fitted_state().optimizer
 
     @property
-    def t_(self):
+    def t_(self) -> int:
         """Training rows seen so far."""
         return self._fitted_state().n_samples
 
     @property
-    def cost_history_(self):
+    def cost_history_(self) -> list[float]:
         """Mean cost of every epoch so far."""
         return [record["loss"] for record in self.history_]
 
     @property
-    def loss_curve_(self):
+    def loss_curve_(self) -> list[float]:
         """The cost history, under MLPClassifier's name."""
         return self.cost_history_
 
     @property
-    def validation_scores_(self):
+    def validation_scores_(self) -> list[float] | None:
         """Validation score of every epoch; None if nothing was validated."""
         scores = [
             record["validation_score"]
@@ -600,6 +619,20 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             if "validation_score" in record
         ]
         return scores or None
+
+    def __getstate__(self):
+        return super().__getstate__() | {"_state_format": STATE_FORMAT}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        found = state.pop("_state_format", None)
+        if found != STATE_FORMAT:
+            raise ValueError(
+                f"This {type(self).__name__} was saved by another version of "
+                f"sk-rmsprop, in format {found}; the installed one reads format "
+                f"{STATE_FORMAT}. Load it with the version that has saved it."
+            )
+        super().__setstate__(state)
 
     def __sklearn_is_fitted__(self):
         return "_state" in self.__dict__

@@ -3,13 +3,20 @@
 matplotlib is optional and slow to import, so that only `plot` imports it.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sk_rmsprop._classifier import RMSpropMLPClassifier
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Each panel's curves, by their keys in the history
 PANELS = {
@@ -93,15 +100,27 @@ class TrainingHistoryDisplay:
     """
 
     def __init__(
-        self, *, history, kept_epoch=None, estimator_name=None, score_name=None
-    ):
+        self,
+        *,
+        history: list[dict[str, float]],
+        kept_epoch: int | None = None,
+        estimator_name: str | None = None,
+        score_name: str | None = None,
+    ) -> None:
         self.history = history
         self.kept_epoch = kept_epoch
         self.estimator_name = estimator_name
         self.score_name = score_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, name=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        ax: "Axes | Sequence[Axes] | NDArray[Any] | None" = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the training history of a fitted estimator.
 
         Parameters
@@ -142,15 +161,15 @@ class TrainingHistoryDisplay:
 
     def plot(
         self,
-        ax=None,
+        ax: "Axes | Sequence[Axes] | NDArray[Any] | None" = None,
         *,
-        name=None,
-        panels="auto",
-        loss_scale="auto",
-        learning_rate_scale="auto",
-        line_kw=None,
-        kept_kw=None,
-    ):
+        name: str | None = None,
+        panels: Literal["auto"] | Sequence[str] = "auto",
+        loss_scale: Literal["auto", "linear", "log"] = "auto",
+        learning_rate_scale: Literal["auto", "linear", "log"] = "auto",
+        line_kw: dict[str, Any] | None = None,
+        kept_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the history.
 
         Parameters

@@ -1,10 +1,13 @@
 """RMSprop, the optimiser."""
 
 import sys
+from collections.abc import Callable
 from math import isfinite, log
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 # The update makes about ten passes over its arrays. In blocks of this many elements
 # every pass after the first finds them in cache. Blocks of a quarter of it took 10 to
@@ -118,18 +121,18 @@ class RMSprop:
 
     def __init__(
         self,
-        learning_rate=0.001,
+        learning_rate: float = 0.001,
         *,
-        beta=0.9,
-        epsilon=1e-8,
-        momentum=0.0,
-        nesterov=False,
-        centered=False,
-        weight_decay=0.0,
-        bias_correction=False,
-        epsilon_in_sqrt=False,
-        initial_square_average=0.0,
-    ):
+        beta: float = 0.9,
+        epsilon: float = 1e-8,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        centered: bool = False,
+        weight_decay: float = 0.0,
+        bias_correction: bool = False,
+        epsilon_in_sqrt: bool = False,
+        initial_square_average: float = 0.0,
+    ) -> None:
         self.learning_rate = _in_range("learning_rate", learning_rate)
         self.beta = _in_range("beta", beta)
         self.epsilon = _in_range("epsilon", epsilon)
@@ -142,12 +145,17 @@ class RMSprop:
         self.initial_square_average = _in_range(
             "initial_square_average", initial_square_average
         )
-        self.square_average_ = None
-        self.gradient_average_ = None
-        self.velocity_ = None
+        self.square_average_: NDArray[np.floating] | None = None
+        self.gradient_average_: NDArray[np.floating] | None = None
+        self.velocity_: NDArray[np.floating] | None = None
         self.n_steps_ = 0
 
-    def step(self, params, gradient, learning_rate=None):
+    def step(
+        self,
+        params: NDArray[np.floating],
+        gradient: NDArray[np.floating],
+        learning_rate: float | None = None,
+    ) -> None:
         """Update `params` in place.
 
         Parameters
@@ -178,7 +186,12 @@ class RMSprop:
             gradient = gradient.copy(order="K")
         self.update_for(params, gradient)(learning_rate)
 
-    def update_for(self, params, gradient, n_decayed=None):
+    def update_for(
+        self,
+        params: NDArray[np.floating],
+        gradient: NDArray[np.floating],
+        n_decayed: int | None = None,
+    ) -> Callable[[float], None]:
         """Return the step as a callable bound to one pair of arrays.
 
         For loops that change and refill the same two arrays: everything that `step`
@@ -202,12 +215,12 @@ class RMSprop:
         self._prepare_state(params)
         return _Update(self, params, gradient, n_decayed)
 
-    def state_arrays(self):
+    def state_arrays(self) -> list[NDArray[np.floating]]:
         """Return the arrays of the state that exist, in the order of `Attributes`."""
         arrays = (self.__dict__[name] for name in _STATE_ARRAYS)
         return [array for array in arrays if array is not None]
 
-    def take_state(self, other):
+    def take_state(self, other: "RMSprop") -> None:
         """Go on from copies of another optimiser's state, as far as options use it.
 
         Parameters
@@ -222,7 +235,7 @@ class RMSprop:
         self.velocity_ = _copy_of(other.velocity_) if self.momentum > 0 else None
         self.n_steps_ = other.n_steps_
 
-    def copy(self):
+    def copy(self) -> Self:
         """Return an optimiser with the same options and copies of the state arrays."""
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
