@@ -191,6 +191,8 @@ def _build_keras_jax(task):
 
     jax.config.update("jax_enable_x64", task.dtype == "float64")
     keras.config.set_floatx(task.dtype)
+    # Layers go by the policy, which does not follow once it has been used.
+    keras.config.set_dtype_policy(task.dtype)
     X, y = make_data(task)
     n_features, *hidden, n_classes = task.layer_sizes
     layers = [keras.layers.Dense(size, activation="relu") for size in hidden]

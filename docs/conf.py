@@ -36,6 +36,8 @@ myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
 autosummary_generate = True
+# The types are in the docstrings, in words.
+autodoc_typehints = "none"
 
 # Links into other projects' documentation need a connection; without one they are
 # plain names.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,7 +55,7 @@ FLOAT_DTYPES = [np.float64, np.float32]
 # like hold takes the next number, and either reads the old ones or refuses them.
 STATE_FORMAT = 1
 
-MatrixLike = ArrayLike | sparray | spmatrix
+MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 Method = TypeVar("Method", bound=Callable)
 
 DOCUMENTATION_URL = "https://sk-rmsprop.readthedocs.io/en/stable"
@@ -86,7 +86,7 @@ def _unchanged_on_failure(method: Method) -> Method:
                 random_state.set_state(generator_before)
             raise
 
-    return unchanged_on_failure
+    return cast(Method, unchanged_on_failure)
 
 
 def _validating_parameters(method: Method) -> Method:

@@ -87,3 +87,109 @@ def test_plot_streaming(run_example):
     slow = accuracy["goes on, learning_rate=0.01, beta=0.9"]
     assert quick[1] > slow[1] + 0.02
     assert (213, 94, 0) in _colours(picture)
+
+
+def _table(output, columns):
+    """Return the indented rows that end in as many numbers: name -> numbers."""
+    numbers = r" +(-?[\d.]+(?:e[+-]\d+)?)" * columns
+    rows = re.findall(rf"^  (\S.*?){numbers}$", output, re.MULTILINE)
+    return {name: tuple(map(float, values)) for name, *values in rows}
+
+
+def test_plot_ravine(run_example):
+    output, picture = run_example("plot_ravine")
+    along, across = (_table(part, 1) for part in output.split("across both"))
+    assert len(along) == len(across) == 3
+    # Along a parameter RMSprop is far ahead, across both it is not.
+    (rmsprop,) = along.pop("RMSprop")
+    assert all(rmsprop < cost / 100 for (cost,) in along.values())
+    (rmsprop,) = across.pop("RMSprop")
+    assert any(rmsprop > cost / 100 for (cost,) in across.values())
+    assert {(230, 159, 0), (0, 114, 178), (213, 94, 0)} <= _colours(picture)
+
+
+def test_plot_beta(run_example):
+    output, picture = run_example("plot_beta")
+    rows = _table(output, 4)
+    first = {name: numbers[0] for name, numbers in rows.items()}
+    # 1 / sqrt(1 - beta)
+    assert first == {"beta=0.5": 1.41, "beta=0.9": 3.16, "beta=0.99": 10.0}
+    _, _, begins, again = zip(*rows.values(), strict=True)
+    assert list(begins) == sorted(begins)
+    assert list(again) == sorted(again, reverse=True)
+    assert {(0, 158, 115), (0, 114, 178), (213, 94, 0)} <= _colours(picture)
+
+
+def test_plot_schedules(run_example):
+    output, picture = run_example("plot_schedules")
+    rows = _table(output, 3)
+    assert len(rows) == 5
+    cost = {name: numbers[0] for name, numbers in rows.items()}
+    constant = cost.pop("constant")
+    assert all(value < constant for value in cost.values())
+    assert all(accuracy > 0.8 for _, accuracy, _ in rows.values())
+    assert (213, 94, 0) in _colours(picture)
+
+
+def test_plot_early_stopping(run_example):
+    output, _ = run_example("plot_early_stopping")
+    rows = _table(output, 3)
+    assert rows["trained on"][0] == 150
+    assert rows["stopped early"][0] < 100
+    # The log-loss of the one that trained on is the worst.
+    loss = {name: numbers[2] for name, numbers in rows.items()}
+    assert loss["trained on"] > max(loss["stopped early"], 0.3)
+    assert loss["trained on"] > loss["defaults, on all rows"]
+
+
+def test_plot_decision_boundaries(run_example):
+    output, picture = run_example("plot_decision_boundaries")
+    rows = re.findall(r"^(\w+) +(\S.*?) +([\d.]+)$", output, re.MULTILINE)
+    accuracy = {(problem, network): float(a) for problem, network, a in rows}
+    assert len(accuracy) == 12
+    default, free = "defaults: 256 units", "256 units, no penalty"
+    assert accuracy["circles", "no hidden layer"] < 0.65 < accuracy["circles", default]
+    assert accuracy["moons", default] > accuracy["moons", "no hidden layer"]
+    assert accuracy["spirals", free] > accuracy["spirals", default]
+    assert {(0, 114, 178), (213, 94, 0)} <= _colours(picture)
+
+
+def test_plot_halving_search(run_example):
+    output, _ = run_example("plot_halving_search")
+    rounds = re.findall(r"^ *(\d+) candidates for +(\d+) epochs$", output, re.MULTILINE)
+    assert rounds == [("48", "2"), ("16", "6"), ("6", "18"), ("2", "54")]
+    assert "408 epochs for each fold instead of 2592" in output
+    assert float(re.search(r"on the test set: ([\d.]+)", output)[1]) > 0.95
+
+
+def test_plot_imbalanced(run_example):
+    output, picture = run_example("plot_imbalanced")
+    rows = _table(output, 4)
+    plain = rows.pop("as it is")
+    assert len(rows) == 2
+    for accuracy, common, rare, balanced in rows.values():
+        assert accuracy < plain[0]
+        assert common < plain[1]
+        assert rare > plain[2] + 0.1
+        assert balanced > plain[3] + 0.05
+    assert {(0, 114, 178), (213, 94, 0)} <= _colours(picture)
+
+
+def test_plot_sparse_text(run_example):
+    output, picture = run_example("plot_sparse_text")
+    assert float(re.search(r"([\d.]+)% of them not zero", output)[1]) < 10
+    # The most frequent of the ten classes makes up less than a third.
+    assert float(re.search(r"other texts: ([\d.]+)", output)[1]) > 0.8
+    assert (51, 142, 193) in _colours(picture)
+
+
+def test_plot_deep_network(run_example):
+    output, picture = run_example("plot_deep_network")
+    accuracy = dict(
+        re.findall(r"^(.*?) +accuracy on the test set ([\d.]+)$", output, re.MULTILINE)
+    )
+    rmsprop = float(accuracy.pop("RMSprop, rate 0.002"))
+    assert len(accuracy) == 5
+    assert rmsprop > 0.9
+    assert all(float(value) < 0.5 for value in accuracy.values())
+    assert (213, 94, 0) in _colours(picture)

@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -315,3 +317,50 @@ class TestSkops:
         pipeline = make_pipeline(StandardScaler(), plain.clf).fit(plain.X, plain.y)
         data = skops_io.dumps(pipeline)
         assert set(skops_io.get_untrusted_types(data=data)) == TYPES_TO_TRUST
+
+
+class TestEarlierReleases:
+    """Files in tests/data, one of every release: see record_saved_model.py."""
+
+    @pytest.fixture(
+        params=sorted((Path(__file__).parent / "data").glob("classifier-*.joblib")),
+        ids=lambda path: path.stem,
+    )
+    def saved(self, request):
+        with np.load(request.param.with_suffix(".npz")) as known:
+            return joblib.load(request.param), dict(known)
+
+    def test_there_are_some(self, saved):
+        clf, known = saved
+        assert len(clf.history_) == len(known["costs"]) > 0
+
+    def test_they_predict_what_they_did(self, saved):
+        clf, known = saved
+        X, _ = load_iris(return_X_y=True)
+        np.testing.assert_allclose(
+            clf.predict_proba(X), known["probabilities"], rtol=1e-9
+        )
+        np.testing.assert_allclose(clf.cost_history_, known["costs"], rtol=1e-9)
+
+    def test_they_train_on_as_they_did(self, saved):
+        clf, known = saved
+        X, y = load_iris(return_X_y=True)
+        for _ in range(3):
+            clf.partial_fit(X, y)
+        rates = [record["learning_rate"] for record in clf.history_]
+        np.testing.assert_allclose(rates, known["later_rates"], rtol=1e-12)
+        # Machines round differently, and training enlarges that.
+        np.testing.assert_allclose(
+            clf.predict_proba(X), known["later_probabilities"], rtol=1e-5
+        )
+
+
+@pytest.mark.parametrize("stated", [{"_state_format": 10**6}, {}])
+def test_other_formats_are_refused(plain, stated):
+    state = plain.clf.__getstate__()
+    del state["_state_format"]
+    clf = object.__new__(RMSpropMLPClassifier)
+    with pytest.raises(ValueError, match="another version of sk-rmsprop") as error:
+        clf.__setstate__(state | stated)
+    assert str(stated.get("_state_format")) in str(error.value)
+    assert vars(clf) == {}

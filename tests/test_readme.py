@@ -37,8 +37,14 @@ def test_code_runs_and_prints_what_its_comments_say(readme, tmp_path, monkeypatc
     assert printed == pytest.approx([float(number) for number in stated], rel=0.05)
 
 
-def test_links_lead_to_files_that_exist(readme):
+def test_links_lead_to_files_and_headings_that_exist(readme):
     targets = re.findall(r"\]\(([^)]+)\)", readme)
     assert targets
-    missing = [target for target in targets if not (README.parent / target).exists()]
+    headings = re.findall(r"^#+ ([\w -]+)$", readme, re.MULTILINE)
+    anchors = {f"#{heading.lower().replace(' ', '-')}" for heading in headings}
+    missing = [
+        target
+        for target in targets
+        if target not in anchors and not (README.parent / target).exists()
+    ]
     assert missing == []

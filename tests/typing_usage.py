@@ -1,4 +1,7 @@
-"""What type checkers say of code that uses the package; mypy reads it, nobody runs it."""
+"""What type checkers say of code that uses the package: mypy reads it, nobody runs it.
+
+An error that is not found is one too, by mypy's `warn_unused_ignores`.
+"""
 
 from typing import Any, assert_type
 
@@ -19,11 +22,10 @@ assert_type(clf.predict_proba(X), NDArray[np.floating])
 assert_type(clf.coefs_, list[NDArray[np.floating]])
 assert_type(clf.validation_scores_, list[float] | None)
 
-# An error that mypy does not find is one for it: `warn_unused_ignores`.
 RMSpropMLPClassifier(max_iter="never")  # type: ignore[arg-type]
 RMSpropMLPClassifier(activation=None)  # type: ignore[arg-type]
 RMSpropMLPClassifier(learning_rate_init=0.01)  # type: ignore[call-arg]
-clf.fit(X, y, None, X)  # type: ignore[misc]
+clf.fit(X, y, None, X)  # type: ignore[call-arg]
 
 optimizer = RMSprop(0.01, momentum=0.9)
 assert_type(optimizer.step(np.ones(3), np.ones(3)), None)

@@ -1,0 +1,109 @@
+"""
+=======================================
+A search that stops the weak ones early
+=======================================
+
+Most combinations of a grid look bad after a few epochs already.
+``HalvingGridSearchCV`` trains all of them for a few epochs, the better third for three
+times as many, and so on: the resource that it spends is ``max_iter``.
+"""
+
+# %%
+# The search
+# ----------
+# 48 combinations, of which the last round trains two. The schedule belongs to the
+# resource: each candidate goes through it in the epochs that it is given, so that a
+# short training is a small image of a long one. A search without halving would train
+# all 48 for 54 epochs.
+
+import sys
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingGridSearchCV, train_test_split
+
+from sk_rmsprop import RMSpropMLPClassifier
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+
+search = HalvingGridSearchCV(
+    RMSpropMLPClassifier((64,), random_state=0),
+    {
+        "learning_rate": np.geomspace(1e-4, 0.1, 6),
+        "beta": [0.5, 0.9, 0.99, 0.999],
+        "activation": ["relu", "silu"],
+    },
+    resource="max_iter",
+    min_resources=2,
+    max_resources=54,
+    factor=3,
+    cv=3,
+    n_jobs=2,
+    random_state=0,
+)
+start = time.perf_counter()
+search.fit(X_train, y_train)
+seconds = time.perf_counter() - start
+
+n_epochs = np.dot(search.n_candidates_, search.n_resources_)
+all_epochs = search.n_candidates_[0] * search.n_resources_[-1]
+for n_candidates, max_iter in zip(
+    search.n_candidates_, search.n_resources_, strict=True
+):
+    print(f"{n_candidates:3} candidates for {max_iter:2} epochs")
+print(f"{n_epochs} epochs for each fold instead of {all_epochs}, {seconds:.1f} s")
+for name, value in search.best_params_.items():
+    print(f"best {name}: {value if isinstance(value, str) else format(value, '.2g')}")
+print(f"accuracy on the test set: {search.score(X_test, y_test):.3f}")
+
+# %%
+# The rounds
+# ----------
+# Every line is a candidate, from the first round to the last one that it took part in.
+# The colour is its learning rate: the smallest ones learn little in two epochs and go
+# first, the largest ones after six.
+
+results = search.cv_results_
+tried = {}
+for params, round_, score in zip(
+    results["params"], results["iter"], results["mean_test_score"], strict=True
+):
+    key = tuple(params[name] for name in ("learning_rate", "beta", "activation"))
+    tried.setdefault(key, []).append((search.n_resources_[round_], 1 - score))
+
+rates = sorted({learning_rate for learning_rate, *_ in tried})
+colours = dict(
+    zip(rates, plt.colormaps["viridis"](np.linspace(0, 0.9, 6)), strict=True)
+)
+
+fig, ax = plt.subplots(figsize=(8, 5), layout="constrained")
+for key, course in tried.items():
+    epochs, errors = zip(*course, strict=True)
+    last_round = len(course) == search.n_iterations_
+    ax.plot(
+        epochs,
+        errors,
+        color=colours[key[0]],
+        marker="o",
+        markersize=6 if last_round else 4,
+        linewidth=2.5 if last_round else 1,
+        alpha=1 if last_round else 0.7,
+    )
+for rate in rates:
+    ax.plot([], [], "o-", color=colours[rate], label=f"{rate:.2g}")
+ax.legend(title="learning_rate", frameon=False, loc="upper right")
+ax.set_xscale("log", base=3)
+ax.set(xticks=search.n_resources_, xticklabels=search.n_resources_)
+ax.set(yscale="log", xlabel="epochs (max_iter)", ylabel="error in cross-validation")
+ax.grid(alpha=0.3)
+ax.spines[["top", "right"]].set_visible(False)
+
+# Run as a script, this takes the name of a file to keep the picture in.
+if len(sys.argv) > 1:
+    fig.savefig(sys.argv[1], dpi=150)
+    print("the picture is in", sys.argv[1])
+plt.show()
