@@ -126,8 +126,10 @@ def test_plot_schedules(run_example):
     assert len(rows) == 5
     cost = {name: numbers[0] for name, numbers in rows.items()}
     constant = cost.pop("constant")
-    assert all(value < constant for value in cost.values())
-    assert all(accuracy > 0.8 for _, accuracy, _ in rows.values())
+    assert all(value < constant - 0.05 for value in cost.values())
+    # So do the accuracy and the log-loss of the test set.
+    _, accuracy, loss = rows.pop("constant")
+    assert all(accuracy < row[1] and row[2] < loss for row in rows.values())
     assert (213, 94, 0) in _colours(picture)
 
 
