@@ -164,11 +164,11 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         Gradients of a larger Euclidean norm, over all parameters together, are
         scaled down to it.
     batch_size : int or "auto", default="auto"
-        Rows per update, at most all. "auto" is all of up to 64 rows, then 32, and
-        from 32,000 rows on a thousandth of them, rounded up to a power of two and at
-        most 256.
+        Rows per update, at most all. "auto" is all of up to 64 rows, then 32; from
+        32,000 rows on a thousandth of them, and from 256 features on an eighth of
+        these, the larger of the two rounded up to a power of two and at most 256.
     max_iter : int or "auto", default="auto"
-        Largest number of epochs of a `fit`. "auto" is ``ceil(60_000 / n_samples)``,
+        Largest number of epochs of a `fit`. "auto" is ``ceil(30_000 / n_samples)``,
         but at least 20 and at most 100. A `partial_fit` that no `fit` came before
         then is taken for a part of a stream, of which nobody knows the length: it
         keeps to `learning_rate` instead of following the schedule, and
@@ -448,7 +448,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         job = self._prepare(X, y, sample_weight, going_on=going_on)
         job, validation = self._prepare_validation(job, X_val, y_val, sample_weight_val)
         n_rows = len(job.data.rows)
-        options = self._options(n_rows, n_rows, _training.auto_max_iter(n_rows))
+        options = self._options(job, n_rows, _training.auto_max_iter(n_rows))
         callbacks = FitCallbacks(self, options.max_iter, X, y, sample_weight)
         result = _training.train(
             job.network,
@@ -519,7 +519,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         n_rows, state = len(job.data.rows), job.state
         # One more piece of data is no smaller than those that the model has seen.
         n_samples = max(n_rows, state.n_samples // max(1, state.n_epochs))
-        options = self._options(n_rows, n_samples, state.n_planned)
+        options = self._options(job, n_samples, state.n_planned)
         record = _training.Epochs(job.network, job.state, job.data, options).run()
         job.history.append(record)
         self._finish(job, _training.TrainingResult(job.state, 1, None, "max_iter"))
@@ -816,8 +816,8 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             weight_decay=self.weight_decay,
         )
 
-    def _options(self, n_rows, n_samples, auto_max_iter):
-        """Return the options of epochs of `n_rows` rows.
+    def _options(self, job, n_samples, auto_max_iter):
+        """Return the options of the epochs of a job.
 
         `n_samples` is the number that "auto" stands for in the rule of `alpha`, and
         `auto_max_iter` that of the epochs, where None is for a stream: nobody knows
@@ -825,8 +825,9 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         """
         max_iter = auto_max_iter if self.max_iter == "auto" else int(self.max_iter)
         batch_size, alpha = self.batch_size, self.alpha
+        n_rows, n_features = len(job.data.rows), job.network.layer_sizes[0]
         if batch_size == "auto":
-            batch_size = _training.auto_batch_size(n_rows)
+            batch_size = _training.auto_batch_size(n_rows, n_features)
         if alpha == "auto":
             alpha = 0.0 if max_iter is None else _training.auto_alpha(n_samples)
         max_norm = self.max_grad_norm

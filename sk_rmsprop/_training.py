@@ -86,19 +86,22 @@ class Options:
 # full batches, as all up to 64 rows are.
 
 
-def auto_batch_size(n_rows):
-    """Return the rows per update: 32, and from 32,000 rows on a thousandth of them.
+def auto_batch_size(n_rows, n_features):
+    """Return the rows per update: 32, and more for many rows or many features.
 
-    The latter is rounded up to a power of two, and at most 256.
+    It is then a thousandth of the rows or an eighth of the features, rounded up to a
+    power of two, and at most 256. An update passes through all weights, however few
+    its rows are: with many features small batches spend their time on that.
     """
     if n_rows <= 64:
         return n_rows
-    return min(max(32, 2 ** math.ceil(math.log2(n_rows / 1000))), 256)
+    wanted = max(n_rows / 1000, n_features / 8)
+    return min(max(32, 2 ** math.ceil(math.log2(wanted))), 256)
 
 
 def auto_max_iter(n_rows):
-    """Return the epochs that go through 60,000 rows, but 20 to 100."""
-    return min(max(20, math.ceil(60_000 / n_rows)), 100)
+    """Return the epochs that go through 30,000 rows, but 20 to 100."""
+    return min(max(20, math.ceil(30_000 / n_rows)), 100)
 
 
 def auto_alpha(n_rows):

@@ -667,13 +667,28 @@ def test_batch_size_is_at_most_the_number_of_rows(data, batch_size):
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "batch_size"),
-    [(64, 64), (65, 32), (32_000, 32), (32_001, 64), (200_000, 256), (600_000, 256)],
+    ("n_rows", "n_features", "batch_size"),
+    [
+        (64, 1, 64),
+        (64, 1000, 64),
+        (65, 1, 32),
+        (32_000, 1, 32),
+        (32_001, 1, 64),
+        (200_000, 1, 256),
+        (600_000, 1, 256),
+        (100, 256, 32),
+        (100, 257, 64),
+        (300, 784, 128),
+        (600, 5000, 256),
+        (70_000, 784, 128),
+        (70_000, 257, 128),
+    ],
 )
-def test_auto_batch_size(n_rows, batch_size):
-    X = np.linspace(-1, 1, n_rows, dtype=np.float32)[:, np.newaxis]
+@pytest.mark.parametrize("sparse", [False, True])
+def test_auto_batch_size(n_rows, n_features, batch_size, sparse):
+    X = sp.csr_array(([1.0], ([0], [0])), shape=(n_rows, n_features), dtype=np.float32)
     clf = small(hidden_layer_sizes=(), batch_size="auto", max_iter=1)
-    clf.fit(X, X[:, 0] > 0)
+    clf.fit(X if sparse else X.toarray(), np.arange(n_rows) % 2)
     assert clf.optimizer_.n_steps_ == -(-n_rows // batch_size)
 
 
@@ -1479,7 +1494,7 @@ steady = partial(models.small, n_iter_no_change=np.inf)
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "max_iter"), [(20, 100), (600, 100), (601, 100), (2900, 21), (9000, 20)]
+    ("n_rows", "max_iter"), [(20, 100), (300, 100), (310, 97), (1450, 21), (9000, 20)]
 )
 def test_auto_max_iter(n_rows, max_iter):
     X = np.arange(float(n_rows))[:, np.newaxis] / n_rows
