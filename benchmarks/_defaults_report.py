@@ -26,17 +26,26 @@ def write(folder, records):
     """Write the page and its plot; return the page's path."""
     records = list(records)
     scaled = [record for record in records if record["data"] == "scaled"]
-    tables = [_comparison(scaled), *_by_size(scaled), *_by_set(scaled)]
-    tables += [_ablation(scaled), _raw(records)]
-    lines = ["# The defaults, compared", ""]
+    on_all_sets = _on_all_sets(scaled)
+    tables = [*_by_size(scaled), *_by_set(scaled), _ablation(scaled), _raw(records)]
+    lines = ["# The defaults, compared", "", *markdown(_comparison(on_all_sets))]
+    if find_spec("matplotlib"):
+        draw(on_all_sets).savefig(folder / "defaults.png", dpi=150)
+        lines += ["![Accuracy and log-loss against time](defaults.png)", ""]
     for table in filter(None, tables):
         lines += markdown(table)
-    if find_spec("matplotlib"):
-        draw(scaled).savefig(folder / "defaults.png", dpi=150)
-        lines += ["![Accuracy and log-loss against time](defaults.png)", ""]
     path = folder / PAGE
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return path
+
+
+def _on_all_sets(records):
+    """Return the records of those numbers of rows that were measured on all sets."""
+    sets_of_size = defaultdict(set)
+    for record in records:
+        sets_of_size[record["n_rows"]].add(record["set"])
+    largest = max(map(len, sets_of_size.values()))
+    return [r for r in records if len(sets_of_size[r["n_rows"]]) == largest]
 
 
 def _cells(records):
@@ -73,7 +82,9 @@ def _compared(cells):
     return [name for name in COMPARED if name in cells]
 
 
-def _comparison(records, title="All sets and sizes"):
+def _comparison(records, title=None):
+    sizes = [f"{size:,}" for size in sorted({record["n_rows"] for record in records})]
+    title = title or f"All sets, with at most {', '.join(sizes)} training rows"
     cells = _cells(records)
     names = _compared(cells)
     cases = _common(cells, names)
@@ -89,7 +100,7 @@ def _comparison(records, title="All sets and sizes"):
     header = ["", "accuracy", "log-loss", "seconds", "rank, accuracy", "rank, loss"]
     seeds = {case[2] for case in cases}
     sets = {case[0] for case in cases}
-    note = f"Means over {len(sets)} sets and {len(seeds)} seeds."
+    note = f"Means over {len(sets)} sets; seeds of each: {len(seeds)}."
     return Table(title, header, rows, note=note)
 
 
@@ -181,6 +192,8 @@ def _raw(records):
 
 def draw(records):
     """Return accuracy and log-loss against seconds, one point per configuration."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     from benchmarks._plots import legend_below, new_figure
 
     figure, axes = new_figure(1, 2, 12, 4.6)
@@ -200,6 +213,9 @@ def draw(records):
                 label=label,
             )
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.margins(x=0.15, y=0.15)
         ax.set(xlabel="seconds of a fit (mean)", ylabel=score.replace("_", "-"))
     legend_below(figure, axes[0])

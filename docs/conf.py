@@ -43,7 +43,36 @@ autodoc_typehints = "none"
 # plain names.
 intersphinx_mapping = {}
 
+# From the first steps to the special cases
+GALLERY = [
+    "quickstart",
+    "decision_boundaries",
+    "beta",
+    "ravine",
+    "deep_network",
+    "schedules",
+    "early_stopping",
+    "grid_search",
+    "halving_search",
+    "imbalanced",
+    "sparse_text",
+    "streaming",
+]
+
+
+class GalleryOrder:
+    """Sorts the examples as they stand in `GALLERY`."""
+
+    def __init__(self, folder):
+        pass
+
+    def __call__(self, filename):
+        """Return the place of an example."""
+        return GALLERY.index(filename.removeprefix("plot_").removesuffix(".py"))
+
+
 sphinx_gallery_conf = {
+    "within_subsection_order": GalleryOrder,
     "examples_dirs": str(HERE.parent / "examples"),
     "gallery_dirs": "auto_examples",
     "filename_pattern": "/plot_",
@@ -54,11 +83,15 @@ sphinx_gallery_conf = {
     "min_reported_time": 1,
 }
 
+toc_object_entries_show_parents = "hide"
+
 html_theme = "pydata_sphinx_theme"
 html_title = "sk_rmsprop"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_show_sourcelink = False
+# Only the gallery and the reference have pages to list at the left.
+html_sidebars = {page.stem: [] for page in HERE.glob("*.md") if page.stem != "api"}
 html_theme_options = {
     "navbar_align": "left",
     "show_toc_level": 2,

@@ -1,7 +1,7 @@
 """
-=============================================
-A deep network that gradient descent gives up
-=============================================
+===================================================
+A deep network that gradient descent does not train
+===================================================
 
 In a deep network of saturating units the gradients of the first layers are a thousand
 times smaller than those of the last. Plain gradient descent has one rate for all of
@@ -92,19 +92,19 @@ for name, lengths in steps.items():
 # %%
 # The picture
 # -----------
-# At every rate gradient descent stays where it started, at the cost of naming the
-# classes by their frequencies, which is the logarithm of ten: a rate that is large
-# enough for the first layers is too large for the last.
+# At every rate gradient descent ends at the cost of one who knows how frequent the
+# classes are and nothing of the rows, the logarithm of ten: a rate that is large enough
+# for the first layers is too large for the last.
 
-BLUE, VERMILION = "#0072B2", "#D55E00"
-greys = plt.colormaps["Greys"](np.linspace(0.35, 0.85, len(rates)))
+VERMILION = "#D55E00"
+blues = plt.colormaps["viridis"](np.linspace(0, 0.6, len(rates)))
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 for (name, classifier), colour in zip(
-    descents.items(), [*greys, VERMILION], strict=True
+    descents.items(), [*blues, VERMILION], strict=True
 ):
     left.plot(classifier.cost_history_, color=colour, label=name, linewidth=1.8)
-left.set(xlabel="epoch", ylabel="mean cost", ylim=(0, None))
+left.set(xlabel="epoch", ylabel="mean cost", ylim=(0, 5))
 left.legend(frameon=False, fontsize="small")
 layers = np.arange(1, len(steps["RMSprop"]) + 1)
 for (name, lengths), colour in zip(steps.items(), ("0.4", VERMILION), strict=True):

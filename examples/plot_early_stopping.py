@@ -68,8 +68,9 @@ for name, model in models.items():
 # ``TrainingHistoryDisplay`` draws it. On the left the cost of the training rows goes on
 # falling while the loss of the validation rows rises: the network gets ever surer of
 # what is noise. On the right training ended ten epochs after the best one, which is
-# marked and kept. The defaults need no validation rows and can learn from all of them:
-# their rate falls, and a penalty keeps the weights small.
+# marked and kept. The defaults need no validation rows and learn from all of them:
+# their rate falls, and a penalty keeps the weights small. On labels as noisy as these
+# they are as accurate, but surer than they should be, as their log-loss tells.
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 for ax, name in zip(axes, ("trained on", "stopped early"), strict=True):

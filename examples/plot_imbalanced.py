@@ -1,7 +1,7 @@
 """
-============================
-When one class is a rare one
-============================
+============================================
+Imbalanced classes: when one of them is rare
+============================================
 
 With thirty rows of one class for every row of the other, a network that never names
 the rare one is right nearly always. ``class_weight="balanced"`` makes both classes

@@ -5,8 +5,8 @@ RMSprop in a ravine, drawn as paths
 
 A cost that is steep along one parameter and shallow along another is a ravine. Plain
 gradient descent has one rate for both directions. RMSprop divides every direction by
-the size of its own gradients, and so takes the ravine for a round bowl, as long as the
-ravine runs along a parameter.
+the size of its own gradients, and so goes as fast along the ravine as down its wall, as
+long as the ravine runs along a parameter.
 """
 
 # %%
@@ -27,12 +27,12 @@ N_STEPS = 60
 START = np.array([-2.0, 0.8])
 
 along_a_parameter = np.diag([1.0, STEEPNESS])
-quarter_turn = np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2)
+rotation = np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2)
 ravines = {
     "along a parameter": (along_a_parameter, START),
     "across both": (
-        quarter_turn @ along_a_parameter @ quarter_turn.T,
-        quarter_turn @ START,
+        rotation @ along_a_parameter @ rotation.T,
+        rotation @ START,
     ),
 }
 
@@ -102,9 +102,10 @@ for ravine, (hessian, _) in ravines.items():
 # %%
 # The paths
 # ---------
-# In the ravine along a parameter RMSprop walks straight to the minimum. In the one that
-# runs across both, the two gradients are of one size and there is nothing to balance:
-# RMSprop works parameter by parameter, and is no better off than plain descent.
+# In the ravine along a parameter RMSprop makes steps of one length in both directions:
+# it gets down the wall and on to the minimum without jumping or creeping. In the ravine
+# that runs across both, the two gradients are of one size and there is nothing to
+# balance. RMSprop works parameter by parameter, and creeps there as plain descent does.
 
 COLOURS = dict(zip(methods, ["#E69F00", "#0072B2", "#D55E00"], strict=True))
 MARKERS = dict(zip(methods, "s^o", strict=True))

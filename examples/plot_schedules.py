@@ -10,8 +10,8 @@ rate. A schedule brings the rate down while training goes on.
 # %%
 # The same network, five times
 # ----------------------------
-# The data have labels that are wrong in one row of twenty. Everything but the schedule
-# is the same: the start weights, the batches, the number of epochs.
+# The classes overlap, and some labels are wrong. Everything but the schedule is the
+# same: the start weights, the batches, the number of epochs.
 
 import sys
 import warnings

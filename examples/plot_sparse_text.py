@@ -1,7 +1,7 @@
 """
-==============================
-Texts: many features, few each
-==============================
+===========================================
+Sparse text: many features, few in each row
+===========================================
 
 A text as a row of a table has a column for every word, nearly all of them zero. The
 classifier takes such sparse matrices as they are, and never makes them dense.

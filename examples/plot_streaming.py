@@ -1,7 +1,7 @@
 """
-================================================
-Learning from a stream that does not stand still
-================================================
+===============================================================
+Concept drift: learning from a stream that does not stand still
+===============================================================
 
 With ``partial_fit`` a model is fed in pieces, and never needs all of the data at once.
 Here the data change while they come: four groups of points circle slowly round the

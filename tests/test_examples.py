@@ -149,7 +149,7 @@ def test_plot_decision_boundaries(run_example):
     rows = re.findall(r"^(\w+) +(\S.*?) +([\d.]+)$", output, re.MULTILINE)
     accuracy = {(problem, network): float(a) for problem, network, a in rows}
     assert len(accuracy) == 12
-    default, free = "defaults: 256 units", "256 units, no penalty"
+    default, free = "defaults: 256 units", "no penalty, 300 epochs"
     assert accuracy["circles", "no hidden layer"] < 0.65 < accuracy["circles", default]
     assert accuracy["moons", default] > accuracy["moons", "no hidden layer"]
     assert accuracy["spirals", free] > accuracy["spirals", default]
