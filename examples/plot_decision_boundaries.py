@@ -45,7 +45,11 @@ networks = {
     "5 units": RMSpropMLPClassifier((5,), random_state=0),
     "defaults: 256 units": RMSpropMLPClassifier(random_state=0),
     "no penalty, 300 epochs": RMSpropMLPClassifier(
-        alpha=0.0, weight_decay=0.0, max_iter=300, random_state=0
+        alpha=0.0,
+        weight_decay=0.0,
+        max_iter=300,
+        n_iter_no_change=np.inf,
+        random_state=0,
     ),
 }
 

@@ -68,7 +68,7 @@ for name, model in models.items():
 # ``TrainingHistoryDisplay`` draws it. On the left the cost of the training rows goes on
 # falling while the loss of the validation rows rises: the network gets ever surer of
 # what is noise. On the right training ended ten epochs after the best one, which is
-# marked and kept. The defaults need no validation rows and learn from all of them:
+# marked and kept. The defaults use no validation rows and learn from all of them:
 # their rate falls, and a penalty keeps the weights small. On labels as noisy as these
 # they are as accurate, but surer than they should be, as their log-loss tells.
 

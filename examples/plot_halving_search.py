@@ -64,9 +64,9 @@ print(f"accuracy on the test set: {search.score(X_test, y_test):.3f}")
 # The rounds
 # ----------
 # Every line is a candidate, from the first round to the last one that it took part in.
-# The colour is its learning rate: the smallest ones learn little in two epochs and go
-# first, the largest ones after six. The differences between the last few are no larger
-# than those between two splits of the rows.
+# The colour is its learning rate: the smallest ones learn too little in two epochs, the
+# largest is too coarse, and nearly all of these go first. The differences between the
+# last few are no larger than those between two splits of the rows.
 
 results = search.cv_results_
 tried = {}

@@ -105,7 +105,8 @@ for ravine, (hessian, _) in ravines.items():
 # In the ravine along a parameter RMSprop makes steps of one length in both directions:
 # it gets down the wall and on to the minimum without jumping or creeping. In the ravine
 # that runs across both, the two gradients are of one size and there is nothing to
-# balance. RMSprop works parameter by parameter, and creeps there as plain descent does.
+# balance. RMSprop works parameter by parameter: it creeps there, and is behind plain
+# descent at its high rate.
 
 COLOURS = dict(zip(methods, ["#E69F00", "#0072B2", "#D55E00"], strict=True))
 MARKERS = dict(zip(methods, "s^o", strict=True))

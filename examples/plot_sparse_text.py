@@ -18,6 +18,7 @@ import importlib
 import inspect
 import re
 import sys
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,6 +37,8 @@ SUBPACKAGES = [
 def texts_of(subpackage):
     """Return the docstrings of what a subpackage exports, without code and names."""
     module = importlib.import_module(f"scipy.{subpackage}")
+    # Some names only warn that they have moved.
+    warnings.simplefilter("ignore", DeprecationWarning)
     for name in module.__all__:
         text = inspect.getdoc(getattr(module, name)) or ""
         lines = [

@@ -51,8 +51,8 @@ from sk_rmsprop._standardization import Standardization
 
 FLOAT_DTYPES = [np.float64, np.float32]
 
-# What a file says of the attributes in it. A release that changes what `_state` and its
-# like hold takes the next number, and either reads the old ones or refuses them.
+# Saved with a fitted model. A release that changes what `_state` and its like hold
+# takes the next number, and either reads the models of earlier ones or refuses them.
 STATE_FORMAT = 1
 
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
@@ -290,6 +290,18 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
     >>> clf.score(X_test, y_test) > 0.95
     True
     """
+
+    classes_: NDArray[Any]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+    n_iter_: int
+    loss_: float
+    best_loss_: float | None
+    best_validation_score_: float | None
+    history_: list[dict[str, float]]
 
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": [
@@ -620,13 +632,9 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         ]
         return scores or None
 
-    def __getstate__(self):
-        return super().__getstate__() | {"_state_format": STATE_FORMAT}
-
     def __setstate__(self, state):
-        state = dict(state)
-        found = state.pop("_state_format", None)
-        if found != STATE_FORMAT:
+        found = state.get("_state_format")
+        if "_state" in state and found != STATE_FORMAT:
             raise ValueError(
                 f"This {type(self).__name__} was saved by another version of "
                 f"sk-rmsprop, in format {found}; the installed one reads format "
@@ -1004,6 +1012,7 @@ class RMSpropMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             "history_": job.history,
             "_network": job.network,
             "_state": state,
+            "_state_format": STATE_FORMAT,
         }
 
     def _finish(self, job, result):

@@ -81,9 +81,9 @@ class Options:
     n_iter_no_change: float
 
 
-# The "auto" rules, found by the study in benchmarks/defaults.py. Epochs and penalty are
-# the same for all numbers of rows up to 300: there a row of weight 2 is two rows, in
-# full batches, as all up to 64 rows are.
+# The "auto" rules, found by the study in benchmarks/defaults.py. They count rows, so
+# that they could tell a row of weight 2 from two rows; but up to 300 rows epochs and
+# penalty do not change, and up to 64 rows all are one batch.
 
 
 def auto_batch_size(n_rows, n_features):

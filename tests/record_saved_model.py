@@ -28,6 +28,7 @@ def main():
         learning_rate=0.003,
         learning_rate_schedule="linear",
         alpha=0.001,
+        batch_size=32,
         momentum=0.5,
         centered=True,
         epsilon=1e-3,

@@ -20,6 +20,8 @@ assert_type(clf.partial_fit(X, y, classes=["a", "b"]), RMSpropMLPClassifier)
 assert_type(clf.predict(X), NDArray[Any])
 assert_type(clf.predict_proba(X), NDArray[np.floating])
 assert_type(clf.coefs_, list[NDArray[np.floating]])
+assert_type(clf.history_, list[dict[str, float]])
+assert_type(clf.best_loss_, float | None)
 assert_type(clf.validation_scores_, list[float] | None)
 
 RMSpropMLPClassifier(max_iter="never")  # type: ignore[arg-type]
