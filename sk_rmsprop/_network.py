@@ -207,7 +207,7 @@ class CostGradient:
         self.forward = Forward(network, params, n_rows, dropout=dropout, rng=rng)
         self.activation = self.forward.activation
         self.loss = LOSSES[network.loss]
-        self.alpha = alpha
+        self.alpha = np.array(alpha, params.dtype)
         self.penalty = np.empty(network.n_weights, params.dtype) if alpha else None
         self.weights = params[: network.n_weights]
         self.weights_gradient = gradient[: network.n_weights]
@@ -230,7 +230,7 @@ class CostGradient:
         raw = self.forward(X)
         cost = self.loss.cost_and_gradient(raw, target, weight, self.scratch)
         self._backward(X, raw)
-        if self.alpha:
+        if self.penalty is not None:
             cost += self._add_penalty()
         return cost
 
@@ -255,7 +255,7 @@ class CostGradient:
     def _add_penalty(self):
         np.multiply(self.weights, self.alpha, self.penalty)
         np.add(self.weights_gradient, self.penalty, self.weights_gradient)
-        return 0.5 * self.alpha * float(self.weights.dot(self.weights))
+        return 0.5 * float(self.alpha * self.weights.dot(self.weights))
 
 
 def _product(a, b, out):
