@@ -38,10 +38,15 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 every_module = pytest.mark.parametrize("module", sorted(SOURCES))
 
 
+def is_for_type_checkers(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
 def nodes(tree, *, inside_functions):
-    """Yield all nodes below one; those inside functions too, or not."""
+    """Yield all nodes below one that run; those inside functions too, or not."""
     for node in ast.iter_child_nodes(tree):
-        if inside_functions or not isinstance(node, FUNCTION):
+        skipped = isinstance(node, FUNCTION) and not inside_functions
+        if not (skipped or is_for_type_checkers(node)):
             yield node
             yield from nodes(node, inside_functions=inside_functions)
 
