@@ -90,8 +90,10 @@ html_title = "sk_rmsprop"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_show_sourcelink = False
-# Only the gallery and the reference have pages to list at the left.
+# Only the gallery and the reference have pages to list at the left; the examples need
+# the room for their code.
 html_sidebars = {page.stem: [] for page in HERE.glob("*.md") if page.stem != "api"}
+html_sidebars["auto_examples/plot_*"] = []
 html_theme_options = {
     "navbar_align": "left",
     "show_toc_level": 2,

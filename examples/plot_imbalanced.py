@@ -52,18 +52,14 @@ models = {
         RMSpropMLPClassifier(random_state=0), scoring="balanced_accuracy", cv=3
     ),
 }
-print(
-    "                            accuracy   recall: common   rare   balanced accuracy"
-)
+print(27 * " " + "accuracy  recall: common   rare  balanced accuracy")
 recalls = {}
 for name, model in models.items():
     predicted = model.fit(X_train, y_train).predict(X_test)
-    recalls[name] = recall_score(y_test, predicted, average=None)
+    accuracy = np.mean(predicted == y_test)
+    common, rare = recalls[name] = recall_score(y_test, predicted, average=None)
     balanced = balanced_accuracy_score(y_test, predicted)
-    print(
-        f"  {name:24} {np.mean(predicted == y_test):9.3f} {recalls[name][0]:16.3f} "
-        f"{recalls[name][1]:6.3f} {balanced:19.3f}"
-    )
+    print(f"  {name:24} {accuracy:8.3f} {common:15.3f} {rare:6.3f} {balanced:9.3f}")
 
 # %%
 # The price
