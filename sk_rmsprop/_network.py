@@ -102,7 +102,10 @@ class Network:
                 forward = Forward(self, params, block.shape[0])
             if standardization is not None:
                 block = standardization.apply(block)
-            raw = forward(block)
+            # OpenBLAS was seen to flag an invalid operation in products of finite
+            # float32 numbers by a vector (SkylakeX kernels), now and then.
+            with np.errstate(invalid="ignore"):
+                raw = forward(block)
             if link is not None:
                 link(raw)
             result[start : start + block_size] = raw.T

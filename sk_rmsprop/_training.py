@@ -401,7 +401,8 @@ class ValidationLoss:
         ).T
         cost_and_gradient = LOSSES[self.network.loss].cost_and_gradient
         scratch = scratch_like(raw)
-        return cost_and_gradient(raw, self.target, self.weight, scratch)
+        with np.errstate(invalid="ignore"):  # See `Network.predict`.
+            return cost_and_gradient(raw, self.target, self.weight, scratch)
 
 
 class Monitor:

@@ -32,6 +32,13 @@ EXAMPLES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_invalid_flags():
+    """Ignore them, as `Epochs.run` does: see `Network.predict`."""
+    with np.errstate(invalid="ignore"):
+        yield
+
+
 @pytest.fixture
 def problem():
     """Return raw outputs, smoothed labels and weights of 6 rows, one of weight 0."""

@@ -37,6 +37,13 @@ dense_and_sparse = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture(autouse=True)
+def no_invalid_flags():
+    """Ignore them, as `Epochs.run` does: see `Network.predict`."""
+    with np.errstate(invalid="ignore"):
+        yield
+
+
 def random_inputs(n_rows=5):
     """Return X of 4 columns, exact in float32, with a column and a row of zeros."""
     rng = np.random.default_rng(1)
