@@ -37,8 +37,6 @@ SUBPACKAGES = [
 def texts_of(subpackage):
     """Return the docstrings of what a subpackage exports, without code and names."""
     module = importlib.import_module(f"scipy.{subpackage}")
-    # Some names only warn that they have moved.
-    warnings.simplefilter("ignore", DeprecationWarning)
     for name in module.__all__:
         text = inspect.getdoc(getattr(module, name)) or ""
         lines = [
@@ -48,6 +46,8 @@ def texts_of(subpackage):
             yield "\n".join(lines)
 
 
+# Some names only warn that they have moved.
+warnings.simplefilter("ignore", DeprecationWarning)
 texts, labels = [], []
 for subpackage in SUBPACKAGES:
     found = sorted(set(texts_of(subpackage)))

@@ -44,6 +44,13 @@ def _colours(picture):
     return set(map(tuple, pixels.reshape(-1, 3)))
 
 
+def _table(output, columns):
+    """Return the indented rows that end in as many numbers: name -> numbers."""
+    numbers = r" +(-?[\d.]+(?:e[+-]\d+)?)" * columns
+    rows = re.findall(rf"^  (\S.*?){numbers}$", output, re.MULTILINE)
+    return {name: tuple(map(float, values)) for name, *values in rows}
+
+
 def test_every_example_has_a_test():
     # A new example needs its own: that a script ends says little.
     tested = {name[5:] for name in globals() if name.startswith("test_plot_")}
@@ -74,8 +81,7 @@ def test_plot_grid_search(run_example):
 
 def test_plot_streaming(run_example):
     output, picture = run_example("plot_streaming")
-    rows = re.findall(r"^  (\S.*?) +([\d.]+) +([\d.]+)$", output, re.MULTILINE)
-    accuracy = {name: (float(before), float(after)) for name, before, after in rows}
+    accuracy = _table(output, 2)
     best = accuracy.pop("best possible")
     fitted_once = accuracy.pop("fitted once")
     assert len(accuracy) == 3
@@ -87,13 +93,6 @@ def test_plot_streaming(run_example):
     slow = accuracy["goes on, learning_rate=0.01, beta=0.9"]
     assert quick[1] > slow[1] + 0.02
     assert (213, 94, 0) in _colours(picture)
-
-
-def _table(output, columns):
-    """Return the indented rows that end in as many numbers: name -> numbers."""
-    numbers = r" +(-?[\d.]+(?:e[+-]\d+)?)" * columns
-    rows = re.findall(rf"^  (\S.*?){numbers}$", output, re.MULTILINE)
-    return {name: tuple(map(float, values)) for name, *values in rows}
 
 
 def test_plot_ravine(run_example):

@@ -8,6 +8,11 @@ import pytest
 
 from sk_rmsprop._losses import LOSSES, scratch_like
 
+# Of OpenBLAS, now and then and for nothing: see `Network.predict`.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:invalid value encountered in dot:RuntimeWarning"
+)
+
 every_loss = pytest.mark.parametrize("name", LOSSES)
 both_dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -30,13 +35,6 @@ EXAMPLES = {
         "gradient": [[-1 / 16, -3 / 8], [1 / 20, -3 / 40], [1 / 8, 1 / 4]],
     },
 }
-
-
-@pytest.fixture(autouse=True)
-def no_invalid_flags():
-    """Ignore them, as `Epochs.run` does: see `Network.predict`."""
-    with np.errstate(invalid="ignore"):
-        yield
 
 
 @pytest.fixture

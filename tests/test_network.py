@@ -16,6 +16,11 @@ from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._losses import LOSSES
 from sk_rmsprop._network import CostGradient, Network
 
+# Of OpenBLAS, now and then and for nothing: see `Network.predict`.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:invalid value encountered in dot:RuntimeWarning"
+)
+
 CONTAINERS = {
     "dense": np.asarray,
     "csr_array": sparse.csr_array,
@@ -35,13 +40,6 @@ every_container = pytest.mark.parametrize(
 dense_and_sparse = pytest.mark.parametrize(
     "container", [np.asarray, sparse.csr_array], ids=["dense", "csr"]
 )
-
-
-@pytest.fixture(autouse=True)
-def no_invalid_flags():
-    """Ignore them, as `Epochs.run` does: see `Network.predict`."""
-    with np.errstate(invalid="ignore"):
-        yield
 
 
 def random_inputs(n_rows=5):
