@@ -1,4 +1,4 @@
-"""A neural-network classifier for scikit-learn, trained by RMSprop, in NumPy."""
+"""Neural networks for scikit-learn, trained by RMSprop, in NumPy."""
 
 from importlib.metadata import version
 

@@ -1,7 +1,8 @@
 """Activation functions of the hidden layers.
 
-`ACTIVATIONS` is the only list of them: parameter checks, tests and documentation
-derive from it. To add one, write its two functions and add a row.
+`ACTIVATIONS` is the only list of them: parameter validation and tests derive from it.
+To add one, write its two functions and add a row. The functions pass `out` by position
+where NumPy allows it, which takes less time.
 """
 
 from collections.abc import Callable
@@ -36,9 +37,9 @@ class Activation(NamedTuple):
         ``backward(delta, a, kept)`` multiplies `delta` in place by f'(z), where `a`
         is f(z). All three may be overwritten: nothing needs them afterwards.
     gain : float
-        Start weights have standard deviation ``gain / sqrt(fan_in)``. It is
-        ``1 / sqrt(E[f(z)**2])`` for standard normal z, so that the layers keep the
-        size of what passes through them; for ReLU that is He's sqrt(2).
+        Initial weights have standard deviation ``gain / sqrt(fan_in)``. It is
+        ``1 / sqrt(E[f(z)**2])`` for standard normal z, so that layers preserve the
+        scale of their input; for ReLU that is He's sqrt(2).
     keeps : bool
         Whether `kept` is used; if not, it is None.
     """

@@ -1,6 +1,6 @@
-"""The picture of a training run.
+"""Plot of the training history.
 
-matplotlib is optional and slow to import, so that only `plot` imports it.
+matplotlib is optional and slow to import, so only `plot` imports it.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sk_rmsprop._classifier import RMSpropMLPClassifier
+from sk_rmsprop._base import BaseRMSpropMLP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,18 +30,18 @@ HEIGHTS = {"loss": 3, "score": 2, "learning_rate": 1}
 # planned schedules span a factor of 100, and their shapes are known from linear plots.
 LOG_RATIOS = {"loss": 10, "learning_rate": 110}
 
-# Less than two decades are labelled within decades, too.
+# Below two decades there are labels within decades, too.
 NARROW_LOG_RATIO = 100
 
-# Curves of at most so many points have markers: a single point is no line.
+# Curves of at most this many points have markers: a single point is no line.
 MAX_MARKERS = 20
 
 
 class TrainingHistoryDisplay:
-    """Training history of an `RMSpropMLPClassifier`, drawn epoch by epoch.
+    """Plot of the training history of an `RMSpropMLPClassifier`.
 
-    It is recommended to make one with `from_estimator`. Up to three panels, one below
-    the other, show
+    It is recommended to use `from_estimator` to create a display. Up to three panels,
+    one below the other, show
 
     - "loss": the training cost and, where there was validation, the validation loss.
       The cost includes the L2 penalty, label smoothing and dropout, the validation
@@ -49,21 +49,22 @@ class TrainingHistoryDisplay:
     - "score": the validation score, where `scoring` was not "loss".
     - "learning_rate": the learning rate, where it varies.
 
-    A vertical line marks the epoch whose model early stopping has kept.
+    A vertical line marks the epoch whose weights early stopping kept, if training
+    continued after it.
 
-    To compare two runs, draw the second one with ``ax=first.axes_``, and name both.
+    To compare two runs, plot the second one with ``ax=first.axes_``, and name both.
 
     Parameters
     ----------
     history : list of dict
         A record of every epoch, as in the classifier's `history_`.
     kept_epoch : int, default=None
-        The epoch whose model early stopping has kept.
+        The epoch whose weights early stopping kept, to be marked.
     estimator_name : str, default=None
-        What to call the model in the legend. None leaves it unnamed.
+        Name of the model in the legend. None leaves it unnamed.
     score_name : str, default=None
-        What to call the validation score, such as "balanced_accuracy". None stands
-        for "score".
+        Name of the validation score, such as "balanced_accuracy". None means
+        "score".
 
     Attributes
     ----------
@@ -81,8 +82,9 @@ class TrainingHistoryDisplay:
 
     See Also
     --------
-    RMSpropMLPClassifier : The classifier whose training is drawn.
-    sklearn.model_selection.LearningCurveDisplay : Scores by number of training rows.
+    RMSpropMLPClassifier : The classifier whose training history is plotted.
+    sklearn.model_selection.LearningCurveDisplay : Scores by number of training
+        samples.
 
     Examples
     --------
@@ -121,7 +123,7 @@ class TrainingHistoryDisplay:
         name: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw the training history of a fitted estimator.
+        """Plot the training history of a fitted estimator.
 
         Parameters
         ----------
@@ -130,16 +132,16 @@ class TrainingHistoryDisplay:
             such as ``GridSearchCV`` whose `best_estimator_` is one; a
             ``FrozenEstimator`` of one; or any nesting of these.
         ax : matplotlib Axes or array-like of Axes, default=None
-            Where to draw; see `plot`.
+            Axes to plot on; see `plot`.
         name : str, default=None
-            What to call the model in the legend. None leaves it unnamed.
+            Name of the model in the legend. None leaves it unnamed.
         **kwargs : dict
             Further keyword arguments of `plot`.
 
         Returns
         -------
         TrainingHistoryDisplay
-            The display, drawn.
+            The display, plotted.
 
         Raises
         ------
@@ -148,9 +150,9 @@ class TrainingHistoryDisplay:
         sklearn.exceptions.NotFittedError
             If there is one, but not fitted.
         """
-        clf = _classifier_of(estimator)
-        # Only early stopping leaves `best_loss_` empty.
-        kept_epoch = clf._state.n_epochs if clf.best_loss_ is None else None
+        clf = _network_of(estimator)
+        continued = clf.history_[-1]["epoch"] > clf.best_epoch_
+        kept_epoch = clf.best_epoch_ if continued else None
         display = cls(
             history=clf.history_,
             kept_epoch=kept_epoch,
@@ -170,25 +172,25 @@ class TrainingHistoryDisplay:
         line_kw: dict[str, Any] | None = None,
         kept_kw: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw the history.
+        """Plot the history.
 
         Parameters
         ----------
         ax : matplotlib Axes or array-like of Axes, default=None
-            Where to draw. A single Axes makes room for the panels below the first;
-            an array has one Axes for each panel. None makes a new figure.
+            Axes to plot on. A single Axes is divided to make room for all panels; an
+            array has one Axes for each panel. None creates a new figure.
         name : str, default=None
-            What to call the model in the legend. None stands for `estimator_name`.
+            Name of the model in the legend. None means `estimator_name`.
         panels : "auto" or sequence of {"loss", "score", "learning_rate"}, \
                 default="auto"
-            What to draw, from top to bottom. "auto" leaves out a score that is minus
-            the validation loss, and a learning rate that does not vary.
+            The panels, from top to bottom. "auto" omits a score that is the negated
+            validation loss, and a constant learning rate.
         loss_scale : {"auto", "linear", "log"}, default="auto"
             Scale of the loss. "auto" is logarithmic if the largest value is at least
-            10 times the smallest, zeros left aside.
+            10 times the smallest, ignoring zeros.
         learning_rate_scale : {"auto", "linear", "log"}, default="auto"
-            Scale of the learning rate. "auto" is logarithmic from a factor of 110 on,
-            which is beyond what the schedules that end with `max_iter` span.
+            Scale of the learning rate. "auto" is logarithmic if it spans a factor of
+            110 or more, beyond what the schedules that end with `max_iter` span.
         line_kw : dict, default=None
             Keyword arguments of ``Axes.plot`` for all curves.
         kept_kw : dict, default=None
@@ -252,7 +254,7 @@ class TrainingHistoryDisplay:
         return any(key in record for record in self.history)
 
     def _draw_curves(self, panels, name, line_kw):
-        """Draw all curves, training's in one colour and validation's in another."""
+        """Draw all curves, training in one color and validation in another."""
         from matplotlib import cbook, lines
 
         line_kw = cbook.normalize_kwargs(line_kw, lines.Line2D)
@@ -277,7 +279,7 @@ class TrainingHistoryDisplay:
         """Draw a vertical line in every panel at the epoch that was kept."""
         if self.kept_epoch is None:
             return []
-        # Validation decided which; its colour tells histories in the same Axes apart.
+        # Validation decided which; its color tells histories in the same Axes apart.
         decisive = max(self.lines_, key=lambda key: key.startswith("validation"))
         style = {
             "color": self.lines_[decisive].get_color(),
@@ -315,10 +317,10 @@ def _import_matplotlib(caller_name):
         ) from error
 
 
-def _classifier_of(estimator):
+def _network_of(estimator):
     """Return the fitted `RMSpropMLPClassifier` that an estimator ends in."""
     end = estimator
-    while not isinstance(end, RMSpropMLPClassifier):
+    while not isinstance(end, BaseRMSpropMLP):
         if isinstance(end, Pipeline):
             end = end.steps[-1][1]
         elif isinstance(end, FrozenEstimator):

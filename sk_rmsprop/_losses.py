@@ -1,50 +1,77 @@
-"""Losses on the raw outputs of the network, each with the link it belongs to.
+"""Losses on the raw outputs of the network, each with its link and its targets.
 
-Raw outputs, targets and gradients have shape (n_outputs, n_rows): reducing over a
-short first axis is several times faster than over a short last one.
-
-`LOSSES` is the only list of them.
+`LOSSES` is the only list of losses, and its rows are the only place that knows what
+kind of target a network has. Raw outputs, targets and gradients have shape
+(n_outputs, n_samples): reducing over a short first axis is several times faster than
+over a short last one.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
 
 def scratch_like(raw):
-    """Return the scratch array that a loss takes for raw outputs like these."""
+    """Return the scratch array that a loss needs for raw outputs like these."""
     return np.empty((max(2, raw.shape[0]), raw.shape[1]), raw.dtype)
 
 
 class Loss(NamedTuple):
     """One row of the table.
 
+    In `cost` and `cost_and_gradient`, `weight` has shape (n_samples,), `target` is
+    already multiplied by it, and `scratch` comes from `scratch_like`. Both overwrite
+    `raw` and `scratch`.
+
     Attributes
     ----------
+    cost : callable
+        ``cost(raw, target, weight, scratch)`` returns the weighted sum of the losses.
     cost_and_gradient : callable
-        ``cost_and_gradient(raw, target, weight, scratch)`` returns the weighted sum
-        of the rows' losses and overwrites `raw` with its gradient. `weight` has
-        shape (n_rows,); `target` is already multiplied by it. `scratch` has shape
-        (max(2, n_outputs), n_rows).
+        ``cost_and_gradient(raw, target, weight, scratch)`` returns the same and
+        overwrites `raw` with the gradient.
     link : callable
         ``link(raw)`` overwrites raw outputs with probabilities.
     log_link : callable
         ``log_link(raw)`` overwrites raw outputs with log-probabilities.
     out_activation : str
-        The link's name, as in ``MLPClassifier.out_activation_``.
+        Name of the link, as in ``MLPClassifier.out_activation_``.
+    find_classes : callable
+        ``find_classes(y)`` returns the classes that occur in `y`.
+    encode : callable
+        ``encode(y, classes, name)`` returns `y` with numbers in place of labels, one
+        row per sample; `name` is the argument's name for error messages.
+    write_target : callable
+        ``write_target(encoded, out, smoothing)`` writes encoded samples into `out`, of
+        shape (n_batches, n_outputs, n_samples), as numbers to compare outputs with.
+    decode : callable
+        ``decode(probabilities, classes)`` returns predictions, in the form of `y`.
+    exclusive : bool
+        Whether each sample belongs to exactly one class, so that splits can be
+        stratified and classes weighted.
     """
 
+    cost: Callable[..., float]
     cost_and_gradient: Callable[..., float]
     link: Callable[[np.ndarray], None]
     log_link: Callable[[np.ndarray], None]
     out_activation: str
+    find_classes: Callable[[np.ndarray], np.ndarray]
+    encode: Callable[[np.ndarray, np.ndarray, str], np.ndarray]
+    write_target: Callable[[np.ndarray, np.ndarray, float], None]
+    decode: Callable[[np.ndarray, np.ndarray], Any]
+    exclusive: bool
 
 
-def _softmax_cross_entropy(raw, target, weight, scratch):
-    # loss = log(sum(exp(raw))) - raw[label], and since the targets of a row sum to
-    # its weight, both terms may be shifted by the row's largest raw output.
+# --- Softmax: one class per sample ---
+
+
+def _softmax_cost(raw, target, weight, scratch):
+    # loss = log(sum(exp(raw))) - raw[label], and since the targets of a sample sum to
+    # its weight, both terms may be shifted by the sample's largest raw output.
+    # Leaves exp(raw) in `raw` and its sums in the first row of `scratch`.
     row, log_row = scratch[0], scratch[1]
     np.maximum.reduce(raw, 0, None, row)
     np.subtract(raw, row, raw)
@@ -53,32 +80,17 @@ def _softmax_cross_entropy(raw, target, weight, scratch):
     np.add.reduce(raw, 0, None, row)
     np.log(row, log_row)
     log_term = weight.dot(log_row)
-    # d loss / d raw = softmax(raw) - one_hot(label), both times the weight.
-    np.divide(weight, row, row)
-    np.multiply(raw, row, raw)
-    np.subtract(raw, target, raw)
     return float(log_term - label_term)
 
 
-def _sigmoid_cross_entropy(raw, target, weight, scratch):
-    # loss = log(1 + exp(raw)) - label * raw, summed over the outputs. Both terms grow
-    # with raw; with log(1 + exp(raw)) = max(raw, 0) + log(1 + exp(-|raw|)) what would
-    # cancel between them is ((raw > 0) - label) * raw, exactly 0 for a right output.
-    scratch = scratch[: len(raw)]
-    np.greater(raw, 0, scratch)
-    np.multiply(scratch, weight, scratch)
-    np.subtract(scratch, target, scratch)
-    label_term = np.vdot(scratch, raw)
-    np.abs(raw, scratch)
-    np.negative(scratch, scratch)
-    np.exp(scratch, scratch)
-    np.log1p(scratch, scratch)
-    log_term = scratch.dot(weight).sum()
-    # d loss / d raw = sigmoid(raw) - label, both times the weight.
-    expit(raw, raw)
-    np.multiply(raw, weight, raw)
+def _softmax_cost_and_gradient(raw, target, weight, scratch):
+    cost = _softmax_cost(raw, target, weight, scratch)
+    # d loss / d raw = softmax(raw) - one_hot(label), both times the weight.
+    row = scratch[0]
+    np.divide(weight, row, row)
+    np.multiply(raw, row, raw)
     np.subtract(raw, target, raw)
-    return float(log_term + label_term)
+    return cost
 
 
 def _softmax(raw):
@@ -95,6 +107,64 @@ def _log_softmax(raw):
     np.subtract(raw, np.log(np.exp(raw).sum(axis=0)), out=raw)
 
 
+def _class_indices(y, classes, name):
+    try:
+        codes = np.searchsorted(classes, y)
+    except TypeError as error:
+        raise ValueError(
+            f"{name} has labels of a different type than the classes {classes}."
+        ) from error
+    codes[codes == len(classes)] = 0
+    unknown = classes[codes] != y
+    if unknown.any():
+        raise ValueError(
+            f"{name} has labels that are not among the classes {classes}: "
+            f"{np.unique(y[unknown])}."
+        )
+    return codes
+
+
+def _write_one_hot(codes, out, smoothing):
+    n_batches, n_classes, batch_size = out.shape
+    codes = codes.reshape(n_batches, 1, batch_size)
+    np.equal(codes, np.arange(n_classes)[:, np.newaxis], out=out)
+    _smooth(out, smoothing, n_classes)
+
+
+def _most_probable(probabilities, classes):
+    return classes[probabilities.argmax(axis=1)]
+
+
+# --- Sigmoid: any number of labels per sample ---
+
+
+def _sigmoid_cost(raw, target, weight, scratch):
+    # loss = log(1 + exp(raw)) - label * raw, summed over the outputs. Both terms grow
+    # with raw; with log(1 + exp(raw)) = max(raw, 0) + log(1 + exp(-|raw|)) what would
+    # cancel between them is ((raw > 0) - label) * raw, exactly 0 for a right output.
+    # Leaves `raw` as it is.
+    scratch = scratch[: len(raw)]
+    np.greater(raw, 0, scratch)
+    np.multiply(scratch, weight, scratch)
+    np.subtract(scratch, target, scratch)
+    label_term = np.vdot(scratch, raw)
+    np.abs(raw, scratch)
+    np.negative(scratch, scratch)
+    np.exp(scratch, scratch)
+    np.log1p(scratch, scratch)
+    log_term = scratch.dot(weight).sum()
+    return float(log_term + label_term)
+
+
+def _sigmoid_cost_and_gradient(raw, target, weight, scratch):
+    cost = _sigmoid_cost(raw, target, weight, scratch)
+    # d loss / d raw = sigmoid(raw) - label, both times the weight.
+    expit(raw, raw)
+    np.multiply(raw, weight, raw)
+    np.subtract(raw, target, raw)
+    return cost
+
+
 def _sigmoid(raw):
     expit(raw, out=raw)
 
@@ -106,7 +176,67 @@ def _log_sigmoid(raw):
     np.negative(raw, out=raw)
 
 
+def _column_numbers(y):
+    return np.arange(y.shape[1])
+
+
+def _indicator(y, classes, name):
+    if y.shape[1] != len(classes):
+        raise ValueError(
+            f"{name} has {y.shape[1]} columns, but there are {len(classes)} labels."
+        )
+    if not np.array_equal(classes, _column_numbers(y)):
+        raise ValueError(
+            f"classes of a multilabel y are the numbers of its columns, got {classes}."
+        )
+    return y
+
+
+def _write_indicator(labels, out, smoothing):
+    n_batches, n_labels, batch_size = out.shape
+    labels = labels.reshape(n_batches, batch_size, n_labels)
+    np.copyto(out, labels.transpose(0, 2, 1))
+    _smooth(out, smoothing, 2)
+
+
+def _more_likely_than_not(probabilities, classes):
+    return (probabilities > 0.5).astype(int)
+
+
+def _smooth(target, smoothing, n_values):
+    """Spread a share of the target evenly over the values that it can have.
+
+    C. Szegedy et al., Rethinking the Inception Architecture for Computer Vision
+    (2016), arXiv:1512.00567.
+    """
+    if smoothing:
+        np.multiply(target, 1 - smoothing, out=target)
+        np.add(target, smoothing / n_values, out=target)
+
+
 LOSSES = {
-    "softmax": Loss(_softmax_cross_entropy, _softmax, _log_softmax, "softmax"),
-    "sigmoid": Loss(_sigmoid_cross_entropy, _sigmoid, _log_sigmoid, "logistic"),
+    "softmax": Loss(
+        cost=_softmax_cost,
+        cost_and_gradient=_softmax_cost_and_gradient,
+        link=_softmax,
+        log_link=_log_softmax,
+        out_activation="softmax",
+        find_classes=np.unique,
+        encode=_class_indices,
+        write_target=_write_one_hot,
+        decode=_most_probable,
+        exclusive=True,
+    ),
+    "sigmoid": Loss(
+        cost=_sigmoid_cost,
+        cost_and_gradient=_sigmoid_cost_and_gradient,
+        link=_sigmoid,
+        log_link=_log_sigmoid,
+        out_activation="logistic",
+        find_classes=_column_numbers,
+        encode=_indicator,
+        write_target=_write_indicator,
+        decode=_more_likely_than_not,
+        exclusive=False,
+    ),
 }

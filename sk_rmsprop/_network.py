@@ -1,7 +1,7 @@
 """The network: sizes, forward pass, and the cost with its gradient.
 
 All parameters are one flat vector, all weights first and then all biases, so that
-penalties, optimiser and copies see one array. Views into it are made on demand and
+penalties, optimizer and copies see one array. Views into it are made on demand and
 never stored beside it: pickling would turn them into separate arrays.
 """
 
@@ -13,8 +13,8 @@ import numpy as np
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._losses import LOSSES, scratch_like
 
-# Rows are predicted in blocks whose activations (and inputs, where they are cast or
-# standardised) fill about this many bytes.
+# Predictions are made in blocks of rows whose activations (and inputs, where they are
+# cast or standardized) fill about this many bytes.
 PREDICTION_BLOCK_BYTES = 2**21
 
 
@@ -64,11 +64,12 @@ class Network:
         return layers
 
     def initial_params(self, rng, dtype):
-        """Draw start weights; biases are 0, and without hidden layers all are.
+        """Draw initial parameters: zero biases, and He et al.'s random weights.
 
         The weights are normal with standard deviation gain / sqrt(fan_in): K. He et
-        al., Delving Deep into Rectifiers (2015), arXiv:1502.01852. They are drawn in
-        float64 whatever the dtype, so that runs of both dtypes start alike.
+        al., Delving Deep into Rectifiers (2015), arXiv:1502.01852. Without hidden
+        layers, where the problem is convex, they are 0. They are drawn in float64
+        whatever the dtype, so that both dtypes start from the same weights.
         """
         params = np.zeros(self.n_params)
         if len(self.layer_sizes) > 2:
@@ -78,18 +79,18 @@ class Network:
                 coef *= gain / sqrt(coef.shape[0])
         return params.astype(dtype, copy=False)
 
-    def predict(self, params, X, link=None, *, standardization=None):
-        """Return the outputs, of shape (n_rows, n_outputs): raw, or their `link`.
+    def predict(self, params, X, link=None, *, encoding=None):
+        """Return the outputs, of shape (n_samples, n_outputs): raw, or their `link`.
 
-        The rows pass in blocks, through `standardization` if there is one, so that
-        the memory it takes beside the result is bounded; the dtype is the wider one
-        of `params` and `X`.
+        `X` is encoded, if there is an `encoding`, and passed through the network in
+        blocks of rows, so that memory beyond the result is bounded. The dtype is the
+        wider one of `params` and `X`.
         """
         dtype = np.result_type(params, X)
         params = params.astype(dtype, copy=False)
         n_rows = X.shape[0]
         result = np.empty((n_rows, self.layer_sizes[-1]), dtype)
-        copied = X.dtype != dtype or standardization is not None
+        copied = X.dtype != dtype or encoding is not None
         copied &= isinstance(X, np.ndarray)
         row_bytes = dtype.itemsize * max(self.layer_sizes[0 if copied else 1 :])
         block_size = max(1, min(n_rows, PREDICTION_BLOCK_BYTES // row_bytes))
@@ -98,10 +99,10 @@ class Network:
             whole = block_size == n_rows
             block = X if whole else X[start : start + block_size]
             block = block.astype(dtype, copy=False)
-            if forward is None or forward.n_rows != block.shape[0]:
+            if forward is None or forward.batch_size != block.shape[0]:
                 forward = Forward(self, params, block.shape[0])
-            if standardization is not None:
-                block = standardization.apply(block)
+            if encoding is not None:
+                block = encoding.apply(block)
             # OpenBLAS was seen to flag an invalid operation in products of finite
             # float32 numbers by a vector (SkylakeX kernels), now and then.
             with np.errstate(invalid="ignore"):
@@ -119,26 +120,25 @@ class Forward:
     ----------
     network : Network
     params : ndarray of shape (n_params,)
-        Read at every call, so that they may change in place in between.
-    n_rows : int
-        Rows of a batch.
+        Read at every call, so that they may be changed in place in between.
+    batch_size : int
     dropout : float, default=0.0
-        Probability with which an output of a hidden layer is left out.
+        Probability of zeroing a hidden unit.
     rng : numpy.random.Generator, default=None
-        Draws what is left out; needed with dropout.
+        Draws the dropout masks; required with dropout.
     """
 
-    def __init__(self, network, params, n_rows, *, dropout=0.0, rng=None):
-        self.n_rows = n_rows
+    def __init__(self, network, params, batch_size, *, dropout=0.0, rng=None):
+        self.batch_size = batch_size
         self.activation = ACTIVATIONS[network.activation]
         self.dropout = dropout
         self.rng = rng
         *hidden, (coef, intercept) = network.layers(params)
         self.hidden = [_HiddenLayer(self, *layer) for layer in hidden]
-        # The output layer is laid out as (n_outputs, n_rows): see `_losses`.
+        # The output layer is laid out as (n_outputs, batch_size): see `_losses`.
         self.output_coef = coef
         self.output_intercept = intercept[:, np.newaxis]
-        self.raw = np.empty((len(intercept), n_rows), params.dtype)
+        self.raw = np.empty((len(intercept), batch_size), params.dtype)
 
     def __call__(self, X):
         """Return the raw outputs for `X`, in a buffer that the next call refills."""
@@ -162,7 +162,7 @@ class _HiddenLayer:
     """Views and buffers of one hidden layer for one size of batch."""
 
     def __init__(self, forward, coef, intercept):
-        shape = (forward.n_rows, len(intercept))
+        shape = (forward.batch_size, len(intercept))
         self.coef = coef
         self.intercept = intercept
         self.a = np.empty(shape, coef.dtype)
@@ -174,10 +174,10 @@ class _HiddenLayer:
             self.output = np.empty(shape, coef.dtype)
 
     def drop_out(self, rng, dropout):
-        """Leave out part of the outputs and scale up the others to make up for it.
+        """Zero a random part of the hidden units and scale up the others.
 
         N. Srivastava et al., Dropout, Journal of Machine Learning Research 15 (2014),
-        in the inverted form, which leaves prediction as it is.
+        in the inverted form, which leaves prediction unchanged.
         """
         rng.random(dtype=self.mask.dtype, out=self.mask)
         np.greater_equal(self.mask, dropout, out=self.mask)
@@ -188,7 +188,7 @@ class _HiddenLayer:
 class CostGradient:
     """The cost of a batch and its gradient, for batches of one size.
 
-    The cost is the weighted mean of the rows' losses plus ``alpha / 2`` times the
+    The cost is the weighted mean of the samples' losses plus ``alpha / 2`` times the
     sum of the squared weights (biases are not penalised).
 
     Parameters
@@ -196,8 +196,7 @@ class CostGradient:
     network : Network
     params, gradient : ndarray of shape (n_params,)
         `params` is read and `gradient` written at every call.
-    n_rows : int
-        Rows of a batch.
+    batch_size : int
     alpha : float, default=0.0
         L2 penalty.
     dropout, rng
@@ -205,9 +204,9 @@ class CostGradient:
     """
 
     def __init__(
-        self, network, params, gradient, n_rows, *, alpha=0.0, dropout=0.0, rng=None
+        self, network, params, gradient, batch_size, *, alpha=0.0, dropout=0.0, rng=None
     ):
-        self.forward = Forward(network, params, n_rows, dropout=dropout, rng=rng)
+        self.forward = Forward(network, params, batch_size, dropout=dropout, rng=rng)
         self.activation = self.forward.activation
         self.loss = LOSSES[network.loss]
         self.alpha = np.array(alpha, params.dtype)
@@ -217,17 +216,17 @@ class CostGradient:
         self.gradients = network.layers(gradient)
         self.deltas = [np.empty_like(layer.a) for layer in self.forward.hidden]
         self.scratch = scratch_like(self.forward.raw)
-        self.ones = np.ones(n_rows, params.dtype)
+        self.ones = np.ones(batch_size, params.dtype)
 
     def __call__(self, X, target, weight):
         """Return the cost and write its gradient.
 
         Parameters
         ----------
-        X : ndarray or CSR array of shape (n_rows, n_features)
-        target : ndarray of shape (n_outputs, n_rows)
-            Labels as numbers in [0, 1], each row's times its weight.
-        weight : ndarray of shape (n_rows,)
+        X : ndarray or CSR array of shape (batch_size, n_features)
+        target : ndarray of shape (n_outputs, batch_size)
+            Labels as numbers in [0, 1], multiplied by the samples' weights.
+        weight : ndarray of shape (batch_size,)
             Weights that sum to 1.
         """
         raw = self.forward(X)
@@ -238,7 +237,7 @@ class CostGradient:
         return cost
 
     def _backward(self, X, raw_gradient):
-        """Propagate the gradient by the raw outputs down to all parameters."""
+        """Propagate the gradient from the raw outputs back to all parameters."""
         hidden = self.forward.hidden
         coef_gradient, intercept_gradient = self.gradients[-1]
         raw_gradient.dot(self.ones, intercept_gradient)

@@ -1,4 +1,4 @@
-"""RMSprop, the optimiser."""
+"""RMSprop, the optimizer."""
 
 import sys
 from collections.abc import Callable
@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The update makes about ten passes over its arrays. In blocks of this many elements
-# every pass after the first finds them in cache. Blocks of a quarter of it took 10 to
-# 20 % longer on a processor with 512 KiB of L2 cache, for their calls.
+# every pass after the first finds them in cache. Blocks of a quarter of that took 10
+# to 20 % longer on a processor with 512 KiB of L2 cache, due to the number of calls.
 BLOCK_SIZE = 65536
 
-# The averages decay geometrically where gradients vanish. Before they get subnormal,
-# which slows every operation on them several times, they are set to zero: below
+# The averages decay geometrically where gradients vanish. Before they become subnormal,
+# which makes every operation on them several times slower, they are set to zero: below
 # `tiny * FLUSH_MARGIN` at every step at which they could have decayed by the margin.
-# Beside any usual epsilon its root does not count.
+# Its root is negligible against any usual epsilon.
 FLUSH_MARGIN = 1e6
 
 _RANGES = {
@@ -40,39 +40,42 @@ class RMSprop:
         v <- beta * v + (1 - beta) * g**2
         w <- w - learning_rate * g / (sqrt(v) + epsilon)
 
-    so that steps have about the size of `learning_rate` whatever the scale of the
+    so that the size of a step is about `learning_rate` whatever the scale of the
     gradients: large ones are scaled down, small ones up, per parameter. By default
-    epsilon stands outside the root and v starts at 0, as in PyTorch.
+    epsilon is outside the root and v starts at 0, as in PyTorch.
 
     Parameters
     ----------
     learning_rate : float, default=0.001
-        Size of the steps. Must be positive.
+        Learning rate. One step changes a parameter by about this much. Must be
+        positive.
     beta : float, default=0.9
-        Decay of the average of squared gradients, in [0, 1). PyTorch calls it
-        `alpha`, Keras `rho`, optax `decay`.
+        Decay rate of the moving average of squared gradients, in [0, 1). PyTorch
+        calls it `alpha`, Keras `rho`, optax `decay`.
     epsilon : float, default=1e-8
-        Added to the root (or under it, see `epsilon_in_sqrt`). Must be positive.
+        Added to the root (or inside it, see `epsilon_in_sqrt`) for numerical
+        stability. Must be positive.
     momentum : float, default=0.0
         Decay of the velocity ``u <- momentum * u + g / (sqrt(v) + epsilon)`` that
         then replaces the scaled gradient, ``w <- w - learning_rate * u``, in [0, 1).
-        The learning rate stands outside of the velocity, as in PyTorch.
+        The learning rate is outside the velocity, as in PyTorch.
     nesterov : bool, default=False
-        Whether to step along ``g / (sqrt(v) + epsilon) + momentum * u`` instead.
+        Whether to use Nesterov momentum: to step along
+        ``g / (sqrt(v) + epsilon) + momentum * u`` instead.
     centered : bool, default=False
         Whether to divide by the root of the gradient's variance, ``v - m**2`` with
         ``m <- beta * m + (1 - beta) * g``, instead of its mean square. Rounding can
         make the difference negative; it is clamped at 0.
     weight_decay : float, default=0.0
-        Decoupled decay: ``w <- w - learning_rate * weight_decay * w`` before the
+        Decoupled weight decay: ``w <- w - learning_rate * weight_decay * w`` before the
         update. Must not be negative.
     bias_correction : bool, default=False
         Whether to divide the averages by ``1 - beta**n_steps``, which removes the
-        pull of their start at 0.
+        bias towards their start at 0.
     epsilon_in_sqrt : bool, default=False
         Whether to divide by ``sqrt(v + epsilon)``, as Keras and optax do.
     initial_square_average : float, default=0.0
-        Where v starts. TensorFlow 1 started at 1. Must not be negative.
+        Initial value of v. TensorFlow 1 used 1. Must not be negative.
 
     Attributes
     ----------
@@ -83,11 +86,11 @@ class RMSprop:
     velocity_ : ndarray or None
         u; None unless there is momentum.
     n_steps_ : int
-        Number of steps made.
+        Number of steps taken.
 
     Notes
     -----
-    The library that a set of options reproduces, step for step:
+    These options reproduce other libraries, step for step:
 
     - ``torch.optim.RMSprop(lr, alpha, eps, momentum, centered)``: the default form.
     - ``keras.optimizers.RMSprop(lr, rho, momentum, epsilon, centered,
@@ -171,11 +174,11 @@ class RMSprop:
         Raises
         ------
         TypeError
-            If an array is not a NumPy array of float32 or float64, or its dtype is
-            another than at the first step.
+            If an array is not a NumPy array of float32 or float64, or its dtype
+            differs from that of the first step.
         ValueError
             If shapes do not agree, `params` is read-only or not contiguous, or the
-            learning rate is not positive. Nothing has been changed then.
+            learning rate is not positive. Nothing has been changed in that case.
         """
         if learning_rate is None:
             learning_rate = self.learning_rate
@@ -200,14 +203,14 @@ class RMSprop:
         Parameters
         ----------
         params, gradient : ndarray
-            As in `step`, but both contiguous in the same order, and apart in memory.
+            As in `step`, but both contiguous in the same order, without shared memory.
         n_decayed : int, default=None
             Weight decay applies to this many leading parameters; None means to all.
 
         Returns
         -------
         callable
-            ``update(learning_rate)`` makes one step.
+            ``update(learning_rate)`` takes one step.
         """
         _check_arrays(params, gradient)
         _check_bound(params, gradient, n_decayed)
@@ -216,12 +219,12 @@ class RMSprop:
         return _Update(self, params, gradient, n_decayed)
 
     def state_arrays(self) -> list[NDArray[np.floating]]:
-        """Return the arrays of the state that exist, in the order of `Attributes`."""
+        """Return the existing arrays of the state, in the order of `Attributes`."""
         arrays = (self.__dict__[name] for name in _STATE_ARRAYS)
         return [array for array in arrays if array is not None]
 
     def take_state(self, other: "RMSprop") -> None:
-        """Go on from copies of another optimiser's state, as far as options use it.
+        """Copy another optimizer's state, as far as this one's options use it.
 
         Parameters
         ----------
@@ -236,7 +239,7 @@ class RMSprop:
         self.n_steps_ = other.n_steps_
 
     def copy(self) -> Self:
-        """Return an optimiser with the same options and copies of the state arrays."""
+        """Return an optimizer with the same options and copies of the state arrays."""
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
         for name in _STATE_ARRAYS:
@@ -255,17 +258,17 @@ class RMSprop:
         for array in self.state_arrays():
             if array.shape != params.shape:
                 raise ValueError(
-                    f"params has shape {params.shape}, but this optimiser has "
+                    f"params has shape {params.shape}, but this optimizer has "
                     f"stepped parameters of shape {array.shape}; make a new RMSprop."
                 )
             if array.dtype != params.dtype:
                 raise TypeError(
-                    f"params has dtype {params.dtype}, but this optimiser has "
+                    f"params has dtype {params.dtype}, but this optimizer has "
                     f"stepped parameters of {array.dtype}; make a new RMSprop."
                 )
 
     def _prepare_state(self, params):
-        """Make the state arrays that the options need, laid out like `params`."""
+        """Allocate the state arrays that the options need, laid out like `params`."""
         starts = {
             "square_average_": self.initial_square_average,
             "gradient_average_": 0.0 if self.centered else None,
@@ -281,7 +284,7 @@ class RMSprop:
 
 
 class _Update:
-    """One step of an optimiser on one pair of arrays, with all views made before."""
+    """One step of an optimizer on one pair of arrays, with all views made before."""
 
     def __init__(self, optimizer, params, gradient, n_decayed):
         self.optimizer = optimizer
@@ -308,14 +311,14 @@ class _Update:
         epsilon = max(optimizer.epsilon, np.finfo(params.dtype).tiny)
         self.epsilon = np.array(epsilon, params.dtype)
         self.momentum = np.array(optimizer.momentum, params.dtype)
-        self.rate = np.empty((), params.dtype)
-        self.momentum_rate = np.empty((), params.dtype)
+        self.learning_rate = np.empty((), params.dtype)
+        self.momentum_learning_rate = np.empty((), params.dtype)
         self.kept = np.empty((), params.dtype)
         self.correction = np.empty((), params.dtype)
         self.flush_interval = _flush_interval(optimizer.beta, optimizer.momentum)
 
     def _block(self, start, n_decayed):
-        """Return the views that `_step_block` takes for the block from `start` on."""
+        """Return the views that `_step_block` needs for the block from `start` on."""
         params, *others, scratch = self.arrays
         n_rest = params.size - start
         block = slice(start, start + BLOCK_SIZE)
@@ -330,9 +333,9 @@ class _Update:
     def __call__(self, learning_rate):
         optimizer = self.optimizer
         optimizer.n_steps_ += 1
-        self.rate[...] = learning_rate
+        self.learning_rate[...] = learning_rate
         if optimizer.nesterov:
-            self.momentum_rate[...] = learning_rate * optimizer.momentum
+            self.momentum_learning_rate[...] = learning_rate * optimizer.momentum
         if optimizer.weight_decay > 0:
             self.kept[...] = 1 - learning_rate * optimizer.weight_decay
         if optimizer.bias_correction:
@@ -366,7 +369,7 @@ class _Update:
             np.add(scratch, self.epsilon, scratch)
         step = np.divide(gradient, scratch, scratch)
         if velocity is None:
-            np.multiply(step, self.rate, step)
+            np.multiply(step, self.learning_rate, step)
             np.subtract(params, step, params)
         else:
             self._momentum_step(params, step, velocity)
@@ -393,15 +396,15 @@ class _Update:
         np.add(velocity, step, velocity)
         if self.optimizer.nesterov:
             # w <- w - learning_rate * (step + momentum * u)
-            np.multiply(step, self.rate, step)
+            np.multiply(step, self.learning_rate, step)
             np.subtract(params, step, params)
-            np.multiply(velocity, self.momentum_rate, step)
+            np.multiply(velocity, self.momentum_learning_rate, step)
         else:
-            np.multiply(velocity, self.rate, step)
+            np.multiply(velocity, self.learning_rate, step)
         np.subtract(params, step, params)
 
     def _flush_tiny_averages(self):
-        threshold = np.finfo(self.rate.dtype).tiny * FLUSH_MARGIN
+        threshold = np.finfo(self.learning_rate.dtype).tiny * FLUSH_MARGIN
         for *_, square_average, mean, velocity, scratch in self.blocks:
             for average in (square_average, mean, velocity):
                 if average is not None:

@@ -1,20 +1,40 @@
-"""Learning-rate schedules: plain functions of the progress of a `fit`.
+"""Learning-rate schedules.
 
-`SCHEDULES` is the only list of them. A schedule maps progress in [0, 1] to a factor
-of the learning rate. To add one, write a function that ends at `FINAL_FACTOR` (so
-that training can go on after it) and add a row. "plateau" is not a function of
-progress but of what training achieves: it stands with the stopping rules, in
-`_training`.
+`SCHEDULES` is the only list of them. To add one, write a function that maps progress
+in [0, 1] to a factor of the learning rate and ends at `FINAL_FACTOR`, and add a row.
 """
 
+from collections.abc import Callable
 from math import cos, pi
+from typing import NamedTuple
 
-# A schedule ends here, not at 0, so that training can go on.
+# Schedules end here, not at 0, so that training can be resumed.
 FINAL_FACTOR = 0.01
 
-# The start of the one-cycle schedule and the part of training in which it rises.
+# Initial factor of the one-cycle schedule, and the share of training in which it rises.
 ONE_CYCLE_START = 0.04
 ONE_CYCLE_RISE = 0.3
+
+
+class Schedule(NamedTuple):
+    """One row of the table.
+
+    Attributes
+    ----------
+    factor : callable
+        ``factor(progress)`` returns the factor of the learning rate when this share of
+        the epochs, in [0, 1], has been run. A plain function, so that it pickles.
+    planned : bool
+        Whether the schedule is laid out over `max_iter` epochs, so that reaching the
+        last one is the intended end of training.
+    adaptive : bool, default=False
+        Whether the learning rate is reduced where the cost stops falling, too. That
+        depends on what training achieves: `_training` does it.
+    """
+
+    factor: Callable[[float], float]
+    planned: bool
+    adaptive: bool = False
 
 
 def _constant(progress):
@@ -39,14 +59,14 @@ def _one_cycle(progress):
 
 
 def _cosine_between(start, end, progress):
-    """Go from `start` to `end` along half a period of the cosine."""
+    """Interpolate from `start` to `end` along half a period of the cosine."""
     return end + (start - end) * (1.0 + cos(pi * progress)) / 2.0
 
 
 SCHEDULES = {
-    "constant": _constant,
-    "linear": _linear,
-    "cosine": _cosine,
-    "one_cycle": _one_cycle,
-    "plateau": _constant,
+    "constant": Schedule(_constant, planned=False),
+    "linear": Schedule(_linear, planned=True),
+    "cosine": Schedule(_cosine, planned=True),
+    "one_cycle": Schedule(_one_cycle, planned=True),
+    "plateau": Schedule(_constant, planned=False, adaptive=True),
 }

@@ -1,7 +1,7 @@
 """Conversion of `RMSpropMLPClassifier` to ONNX.
 
-Importing this module teaches skl2onnx the classifier, alone and inside whatever else
-skl2onnx converts::
+Importing this module registers the converter with skl2onnx, for the classifier alone
+and inside pipelines and whatever else skl2onnx converts::
 
     import sk_rmsprop.onnx
     from skl2onnx import to_onnx
@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_rmsprop._activations import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
 from sk_rmsprop._classifier import RMSpropMLPClassifier
+from sk_rmsprop._losses import LOSSES
 
 try:
     from onnx.helper import np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
@@ -51,7 +52,7 @@ INPUT_TYPES = [
 class _Graph:
     """The ONNX graph that a conversion adds to; what it adds computes in one dtype.
 
-    Values are known by their names.
+    Values are referred to by their names.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ class _Graph:
         if array.dtype == object:
             content = [text.encode() for text in array]
         else:
-            # Numbers as they are would take skl2onnx microseconds each.
+            # For plain numbers skl2onnx needs microseconds each.
             content = from_array(array)
         tensor_type = np_dtype_to_tensor_dtype(array.dtype)
         self.container.add_initializer(name, tensor_type, array.shape, content)
@@ -143,7 +144,7 @@ def _negative_elu(graph, z):
 
 
 def _gelu(graph, z):
-    # z * (1 + erf(z / sqrt(2))) / 2, in the order that onnxruntime recognises and runs
+    # z * (1 + erf(z / sqrt(2))) / 2, in the order that onnxruntime recognizes and runs
     # as a single operator.
     scaled = graph.node("Div", z, graph.constant(np.sqrt(2)))
     if graph.is_double:
@@ -158,8 +159,8 @@ def _gelu(graph, z):
 
 def _silu(graph, z):
     if graph.is_double:
-        # Some versions of onnxruntime replace z * Sigmoid(z) by an operator that they
-        # have for float32 only.
+        # Some versions of onnxruntime replace z * Sigmoid(z) by an operator that exists
+        # for float32 only.
         exponential = graph.node("Exp", graph.node("Neg", z))
         return graph.node("Div", z, graph.node("Add", exponential, graph.constant(1)))
     return graph.node("Mul", z, graph.node("Sigmoid", z))
@@ -262,10 +263,10 @@ def _add_layers(graph, model, X):
     activation = ONNX_ACTIVATIONS[model._network.activation]
     state = model._state
     a = X
-    if state.standardization is not None:
+    if state.encoding is not None:
         # Not folded into the layer, where float32 could not hold its large numbers.
-        a = graph.node("Sub", a, graph.constant(state.standardization.mean))
-        a = graph.node("Mul", a, graph.constant(state.standardization.factor))
+        a = graph.node("Sub", a, graph.constant(state.encoding.mean))
+        a = graph.node("Mul", a, graph.constant(state.encoding.factor))
     layers = model._network.layers(state.params)
     for i, (coef, intercept) in enumerate(layers):
         z = graph.node("Gemm", a, graph.constant(coef), graph.constant(intercept))
@@ -298,7 +299,7 @@ def _dtype(variable):
 
 
 def _is_multilabel(model):
-    return model.out_activation_ == "logistic"
+    return not LOSSES[model._network.loss].exclusive
 
 
 update_registered_converter(

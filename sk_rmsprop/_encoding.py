@@ -1,4 +1,4 @@
-"""Training in standardised coordinates, on data that stay as they are."""
+"""How a row of the table enters the network: standardized, while `X` stays as it is."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from sklearn.preprocessing import StandardScaler
 # The statistics are computed from blocks of about this many bytes of X.
 BLOCK_BYTES = 2**20
 
-# Rows of less than this part of the largest weight do not count in them: in X's dtype
-# the weights of a whole block could become 0, which StandardScaler refuses.
+# Samples whose weight is below this share of the largest are left out of them: in X's
+# dtype the weights of a whole block could become 0, which StandardScaler rejects.
 MIN_WEIGHT = 1e-30
 
 # Factors of features whose numbers are all subnormal are kept this far below the
@@ -20,7 +20,7 @@ MARGIN = 1e6
 
 @dataclass(frozen=True)
 class Standardization:
-    """The affine map that gives features mean 0 and standard deviation 1.
+    """The affine map that gives features zero mean and unit standard deviation.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Standardization:
     @classmethod
     def of(cls, X, rows, weight):
         """Return the map for the given rows of `X` and their weights."""
-        # Of sparse rows it computes the mean too, which it refuses to subtract.
+        # StandardScaler does not center sparse data, but still computes the mean.
         scaler = StandardScaler(with_mean=isinstance(X, np.ndarray))
         block_size = max(1, BLOCK_BYTES // (X.shape[1] * X.dtype.itemsize))
         if weight is not None:
@@ -60,7 +60,7 @@ class Standardization:
         return Standardization(np.array(self.mean), np.array(self.factor))
 
     def apply(self, X, out=None):
-        """Return standardised rows: an array, or for sparse ones `_CenteredRows`."""
+        """Return standardized rows: an array, or `_CenteredRows` for sparse `X`."""
         if isinstance(X, np.ndarray):
             out = np.subtract(X, self.mean, out=out)
             return np.multiply(out, self.factor, out=out)
@@ -69,17 +69,17 @@ class Standardization:
         return _CenteredRows(scaled, self.mean * self.factor)
 
     def raw_layer(self, coef, intercept):
-        """Return the first layer for raw data that equals this one for standardised."""
+        """Return the first layer for raw data that equals this one for standardized."""
         raw_coef = coef * self.factor[:, np.newaxis]
         shift = np.multiply(self.mean, self.factor, dtype=np.float64) @ coef
         return raw_coef, (intercept - shift).astype(intercept.dtype)
 
 
 def _for_scaler(X):
-    """Return these rows, which are a copy, as StandardScaler takes them."""
+    """Return these rows, which are a copy, as StandardScaler needs them."""
     if not isinstance(X, np.ndarray):
         X.sum_duplicates()  # Their variance would be that of the entries.
-        # scikit-learn 1.6 takes no other indices in a second block.
+        # scikit-learn 1.6 accepts no other indices in a second block.
         X.indices = X.indices.astype(np.int32, copy=False)
         X.indptr = X.indptr.astype(np.int32, copy=False)
     return X

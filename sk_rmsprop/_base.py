@@ -1,0 +1,435 @@
+"""What the estimators share: parameters, `fit` and `partial_fit`.
+
+`BaseRMSpropMLP` is abstract. A subclass has the signature and the docstring, knows what
+`y` is (the hooks `_encode_y`, `_encode_y_val`, `_class_weight`), and predicts.
+"""
+
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import partial
+from numbers import Integral, Real
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import check_random_state
+
+from sk_rmsprop._activations import ACTIVATIONS
+from sk_rmsprop._data import Samples, check_sample_weight, split
+from sk_rmsprop._encoding import Standardization
+from sk_rmsprop._fitted import FLOAT_DTYPES, FittedMLP, MatrixLike
+from sk_rmsprop._network import Network
+from sk_rmsprop._rmsprop import RMSprop
+from sk_rmsprop._schedules import SCHEDULES
+from sk_rmsprop._scikit_learn import (
+    FitCallbacks,
+    Interval,
+    OneOf,
+    StrOptions,
+    Validation,
+    check_params,
+    unchanged_on_failure,
+    validate_X_y,
+    validating_parameters,
+)
+from sk_rmsprop._training import (
+    STOP_REASONS,
+    Epochs,
+    Options,
+    TrainingResult,
+    TrainingState,
+    print_record,
+    train,
+)
+
+# The frames between a warning and the user's call of `fit`: the two that raise it, and
+# the two decorators of `fit`.
+WARNING_STACKLEVEL = 5
+
+# The "auto" rules, found by the study in benchmarks/defaults.py. They count samples, so
+# that they could tell a sample of weight 2 from two samples; but up to 300 samples
+# epochs and penalty are constant, and up to 64 all of them are one batch.
+
+
+def auto_batch_size(n_samples, n_features):
+    """Return the mini-batch size: 32, and more for many samples or many features.
+
+    It is then a thousandth of the samples or an eighth of the features, rounded up to a
+    power of two, and at most 256. An update passes through all weights, however small
+    its batch is: with many features small batches would spend their time on that.
+    """
+    if n_samples <= 64:
+        return n_samples
+    wanted = max(n_samples / 1000, n_features / 8)
+    return min(max(32, 2 ** math.ceil(math.log2(wanted))), 256)
+
+
+def auto_max_iter(n_samples):
+    """Return the number of epochs that visit 30,000 samples, from 20 to 100."""
+    return min(max(20, math.ceil(30_000 / n_samples)), 100)
+
+
+def auto_alpha(n_samples):
+    """Return the L2 penalty: that of a prior worth a few samples, at most 0.01."""
+    return min(3 / n_samples, 0.01)
+
+
+class BaseRMSpropMLP(FittedMLP, ABC):
+    """Multilayer perceptron trained by RMSprop, for any kind of `y`."""
+
+    _constraints: ClassVar[dict] = {
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "standardize": ["boolean", StrOptions({"auto"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "beta": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterov": ["boolean"],
+        "centered": ["boolean"],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
+        "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "max_iter": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            OneOf(Real, {np.inf}),
+        ],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+    }
+
+    # --- Hooks ---
+
+    @abstractmethod
+    def _encode_y(self, y, *, resumed, classes=None):
+        """Return `y` as the `Target` of training.
+
+        `resumed` says whether a fitted model is trained further, whose kind of target
+        it then must be; `classes` are those that the user named.
+        """
+
+    @abstractmethod
+    def _encode_y_val(self, y_val, target):
+        """Return the `Target` of validation data, of the same kind as the other."""
+
+    @abstractmethod
+    def _class_weight(self, samples, rows=None):
+        """Return the weight of each class, or None if all are equal.
+
+        `rows` is the training split; where weights depend on it, None is returned
+        without it.
+        """
+
+    # --- Training ---
+
+    @unchanged_on_failure
+    @validating_parameters
+    def fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: MatrixLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The training data. float32 is trained in float32, anything else in
+            float64. A C-ordered array of one of these is not copied.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The target values. For classification, class labels of any type; a 2-D
+            array of zeros and ones is multilabel.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative sample weights.
+        X_val, y_val : array-like, default=None
+            Validation data, of the same form as `X` and `y`. Their loss and score are
+            recorded after every epoch; with `early_stopping` they replace the
+            validation split.
+        sample_weight_val : array-like, default=None
+            Sample weights of the validation data.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are invalid, or training diverges. The
+            estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a "constant" or "plateau" run reached `max_iter` without early stopping.
+        UserWarning
+            If training was interrupted (Ctrl-C). The model is as it was after the
+            last complete epoch, with `early_stopping` after the best one.
+        """
+        resumed = self.warm_start and self.__sklearn_is_fitted__()
+        seed = self._state.seed if resumed else _draw_seed(self.random_state)
+        samples = self._samples(X, y, sample_weight, resumed=resumed)
+        given = self._given_validation(X_val, y_val, sample_weight_val, samples)
+        rows, held_out = self._split(samples, seed, given)
+        class_weight = self._class_weight(samples, rows)
+        data = samples.data(rows, class_weight)
+        encoding = self._encoding(data, resumed)
+        network = self._make_network(data.X.shape[1], samples.target, resumed)
+        state = self._make_state(network, encoding, seed, data.X.dtype, resumed)
+        options = self._options(data, len(rows), auto_max_iter(len(rows)))
+        fitted_attributes = partial(self._fitted_attributes, network, samples.target)
+        callbacks = FitCallbacks(
+            self, options.max_iter, fitted_attributes, X, y, sample_weight
+        )
+        result = train(
+            network,
+            state,
+            data,
+            options,
+            history=self._kept_history(resumed),
+            validate=self._validation(
+                samples, held_out, given, class_weight, network, fitted_attributes
+            ),
+            callbacks=callbacks,
+        )
+        self._check_score(result)
+        self.__dict__.update(fitted_attributes(result))
+        try:
+            callbacks.end_fit()
+        except KeyboardInterrupt:
+            result = result._replace(stop_reason="interrupted")
+        self._report_stop(result, options)
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """Train for one epoch on a chunk of data."""
+        check_params(self)
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True.")
+        resumed = self.__sklearn_is_fitted__()
+        seed = self._state.seed if resumed else _draw_seed(self.random_state)
+        samples = self._samples(X, y, sample_weight, resumed=resumed, classes=classes)
+        class_weight = self._class_weight(samples)
+        data = samples.data(samples.rows(class_weight, "sample"), class_weight)
+        encoding = self._encoding(data, resumed)
+        network = self._make_network(data.X.shape[1], samples.target, resumed)
+        state = self._make_state(network, encoding, seed, data.X.dtype, resumed)
+        # One more chunk of data is no smaller than those that the model has seen.
+        n_samples = max(len(data.rows), state.n_samples // max(1, state.n_epochs))
+        options = self._options(data, n_samples, state.n_planned)
+        record = Epochs(network, state, data, options).run()
+        history = [*self._kept_history(resumed), record]
+        result = TrainingResult(state, history, 1)
+        self.__dict__.update(self._fitted_attributes(network, samples.target, result))
+        if options.verbose:
+            print_record(record)
+        return self
+
+    # --- The steps of training, in their order ---
+
+    def _samples(self, X, y, sample_weight, *, resumed, classes=None):
+        """Return the training samples, checked and encoded."""
+        dtype = self._state.params.dtype if resumed else FLOAT_DTYPES
+        X, y = validate_X_y(self, X, y, dtype=dtype, reset=not resumed)
+        target = self._encode_y(y, resumed=resumed, classes=classes)
+        weight = check_sample_weight(sample_weight, X.shape[0], "sample_weight")
+        return Samples(X, target, weight)
+
+    def _given_validation(self, X_val, y_val, sample_weight_val, samples):
+        """Return the samples that `fit` was given for validation, or None."""
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together.")
+        if X_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val needs X_val and y_val.")
+            return None
+        X, y = validate_X_y(self, X_val, y_val, dtype=samples.X.dtype, reset=False)
+        target = self._encode_y_val(y, samples.target)
+        weight = check_sample_weight(sample_weight_val, X.shape[0], "sample_weight_val")
+        return Samples(X, target, weight)
+
+    def _split(self, samples, seed, given):
+        """Return the rows of the training and of the validation split, or None."""
+        rows = samples.rows(self._class_weight(samples), "sample")
+        if given is not None or not self.early_stopping:
+            return rows, None
+        rows, held_out = split(
+            rows, samples.target.strata, self.validation_fraction, seed
+        )
+        if not len(held_out):
+            raise ValueError(
+                f"early_stopping cannot hold out validation_fraction="
+                f"{self.validation_fraction} of n_samples={len(rows)} samples: one of "
+                "each class stays in the training split, and there are no others. Pass "
+                "more samples, or X_val and y_val, to fit, or set early_stopping=False."
+            )
+        return rows, held_out
+
+    def _encoding(self, data, resumed):
+        """Return how samples enter the network: by the statistics of the first data."""
+        if resumed:
+            encoding = self._state.encoding
+            if self.standardize not in ("auto", encoding is not None):
+                raise ValueError(
+                    "warm_start=True and partial_fit require the same standardize as "
+                    f"in the first call; it is now {self.standardize}."
+                )
+            return encoding
+        standardize = self.standardize
+        if standardize == "auto":
+            standardize = isinstance(data.X, np.ndarray)
+        if not standardize:
+            return None
+        return Standardization.of(data.X, data.rows, data.weight)
+
+    def _make_network(self, n_inputs, target, resumed):
+        hidden = self.hidden_layer_sizes
+        hidden = [hidden] if isinstance(hidden, Integral) else hidden
+        ordered = isinstance(hidden, Sequence) or getattr(hidden, "ndim", 0) == 1
+        if not ordered or not all(
+            isinstance(size, Integral) and size > 0 for size in hidden
+        ):
+            raise ValueError(
+                "hidden_layer_sizes must be positive integers, got "
+                f"{self.hidden_layer_sizes!r}."
+            )
+        sizes = (n_inputs, *map(int, hidden), target.n_outputs)
+        network = Network(sizes, self.activation, target.loss)
+        if resumed and network != self._network:
+            raise ValueError(
+                "warm_start=True and partial_fit require the same hidden_layer_sizes, "
+                f"activation and kind of y. The model has {self._network}, these "
+                f"parameters and y need {network}."
+            )
+        return network
+
+    def _make_state(self, network, encoding, seed, dtype, resumed):
+        """Return where training begins; nothing else refers to it."""
+        optimizer = RMSprop(
+            self.learning_rate,
+            beta=self.beta,
+            epsilon=self.epsilon,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            centered=self.centered,
+            weight_decay=self.weight_decay,
+        )
+        if resumed:
+            optimizer.take_state(self._state.optimizer)
+            return self._state.copy(optimizer)
+        bit_generator = np.random.PCG64(seed)
+        params = network.initial_params(np.random.Generator(bit_generator), dtype)
+        return TrainingState(params, optimizer, encoding, seed, bit_generator.state)
+
+    def _kept_history(self, resumed):
+        """Return the records of the epochs that led to the current weights."""
+        return self.history_[: self._state.n_epochs] if resumed else []
+
+    def _options(self, data, n_samples, auto_max_iter):
+        """Return the options of training.
+
+        `n_samples` is the number that "auto" uses in the rule of `alpha`, and
+        `auto_max_iter` its number of epochs, None for a stream: how many epochs and
+        samples there will be is unknown.
+        """
+        max_iter = auto_max_iter if self.max_iter == "auto" else int(self.max_iter)
+        batch_size, alpha = self.batch_size, self.alpha
+        if batch_size == "auto":
+            batch_size = auto_batch_size(len(data.rows), data.X.shape[1])
+        if alpha == "auto":
+            alpha = 0.0 if max_iter is None else auto_alpha(n_samples)
+        max_norm = self.max_grad_norm
+        # Python floats: with NumPy's float64 numbers float32 arithmetic would widen.
+        return Options(
+            learning_rate=float(self.learning_rate),
+            learning_rate_schedule=self.learning_rate_schedule,
+            alpha=float(alpha),
+            dropout=float(self.dropout),
+            label_smoothing=float(self.label_smoothing),
+            max_grad_norm=None if max_norm is None else float(max_norm),
+            batch_size=int(min(batch_size, len(data.rows))),
+            shuffle=bool(self.shuffle),
+            max_iter=max_iter,
+            tol=float(self.tol),
+            n_iter_no_change=self.n_iter_no_change,
+            early_stopping=bool(self.early_stopping),
+            verbose=bool(self.verbose),
+        )
+
+    def _validation(
+        self, samples, held_out, given, class_weight, network, fitted_attributes
+    ):
+        """Return the validation of a `fit`, or None."""
+        if given is not None:
+            samples, held_out = given, given.rows(class_weight, "validation sample")
+        elif held_out is None:
+            return None
+        return Validation(
+            self, samples, held_out, class_weight, network, fitted_attributes
+        )
+
+    def _check_score(self, result):
+        """Raise if early stopping had no score to select an epoch by."""
+        score = result.best_score
+        if score is None or not math.isnan(score):
+            return
+        if result.stop_reason != "interrupted":
+            raise ValueError(
+                f"scoring={self.scoring!r} returned NaN after every epoch: early "
+                "stopping cannot select an epoch."
+            )
+
+    def _report_stop(self, result, options):
+        reason = STOP_REASONS[result.stop_reason].format(**vars(options))
+        if self.verbose:
+            print(f"Training stopped after {result.n_iter} epochs: {reason}")
+        if result.stop_reason == "interrupted":
+            warnings.warn(
+                f"Training was interrupted. The model is as it was after "
+                f"{result.state.n_epochs} epochs, and fit with warm_start=True "
+                "continues from there.",
+                stacklevel=WARNING_STACKLEVEL,
+            )
+        planned = SCHEDULES[options.learning_rate_schedule].planned
+        if result.stop_reason != "max_iter" or planned or self.early_stopping:
+            return
+        warnings.warn(
+            f"Training has not converged within max_iter={options.max_iter} epochs. "
+            "Increase max_iter or learning_rate, or choose a learning_rate_schedule "
+            'that ends with max_iter, such as "cosine".',
+            ConvergenceWarning,
+            stacklevel=WARNING_STACKLEVEL,
+        )
+
+
+def _draw_seed(random_state):
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -1,0 +1,317 @@
+"""Training data as values: samples, their weights, the validation split, mini-batches.
+
+`Samples` is what the user passed, checked and encoded. Some of its rows and the final
+weights make the `Data` that training or validation works on, and `Batches` gathers
+these batch by batch.
+"""
+
+from math import ceil
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.extmath import _approximate_mode
+
+from sk_rmsprop._losses import LOSSES
+
+# Rows are gathered for several small batches at once, up to this many bytes: small
+# batches would otherwise pay the overhead of the calls for each one.
+GATHER_BYTES = 2**18
+
+
+class Target(NamedTuple):
+    """The target of training, encoded.
+
+    Attributes
+    ----------
+    loss : str
+        Key of `LOSSES`: the kind of target.
+    classes : ndarray of shape (n_classes,)
+        The class labels, sorted.
+    y : ndarray
+        The labels as validated.
+    encoded : ndarray
+        Class indices of shape (n_samples,), or 0/1 labels of shape (n_samples,
+        n_outputs).
+    """
+
+    loss: str
+    classes: np.ndarray
+    y: np.ndarray
+    encoded: np.ndarray
+
+    @classmethod
+    def of(cls, loss, classes, y, name):
+        """Encode `y`; `name` is the argument's name for error messages."""
+        return cls(loss, classes, y, LOSSES[loss].encode(y, classes, name))
+
+    @property
+    def n_outputs(self):
+        """Number of outputs that the network needs."""
+        return len(self.classes)
+
+    @property
+    def strata(self):
+        """The group of each sample that a split keeps in proportion."""
+        if LOSSES[self.loss].exclusive:
+            return self.encoded
+        return np.zeros(len(self.encoded), np.intp)
+
+
+class Samples(NamedTuple):
+    """What the user passed, checked and encoded.
+
+    Attributes
+    ----------
+    X : ndarray or CSR array of shape (n_samples, n_features)
+        A dense one is C-ordered.
+    target : Target
+    sample_weight : ndarray of shape (n_samples,) or None
+        In float64.
+    """
+
+    X: object
+    target: Target
+    sample_weight: np.ndarray | None
+
+    def rows(self, class_weight, name):
+        """Return the rows with non-zero weight.
+
+        `name` is what a sample is called in the error that is raised if there are none.
+        """
+        encoded = self.target.encoded
+        weight = combined_weight(self.sample_weight, class_weight, encoded)
+        if weight is None:
+            return np.arange(len(encoded))
+        rows = np.flatnonzero(weight)
+        if not len(rows):
+            raise ValueError(
+                f"sample_weight and class_weight together are zero for every {name}."
+            )
+        return rows
+
+    def data(self, rows, class_weight):
+        """Return the `Data` of some rows, with class weights multiplied in."""
+        encoded = self.target.encoded
+        weight = combined_weight(self.sample_weight, class_weight, encoded)
+        return Data(self.X, encoded, weight, rows)
+
+
+class Data(NamedTuple):
+    """Samples to train on or to validate with.
+
+    Attributes
+    ----------
+    X : ndarray or CSR array of shape (n_samples, n_features)
+        A dense one is C-ordered.
+    target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        The encoded target.
+    weight : ndarray of shape (n_samples,) or None
+        Non-negative weights, in float64; None stands for ones.
+    rows : ndarray of int
+        The rows to use, all of non-zero weight.
+    """
+
+    X: object
+    target: np.ndarray
+    weight: np.ndarray | None
+    rows: np.ndarray
+
+    def compact(self):
+        """Return the same with no other rows than those to use."""
+        if len(self.rows) == len(self.target):
+            return self
+        return Data(
+            self.X[self.rows],
+            self.target[self.rows],
+            None if self.weight is None else self.weight[self.rows],
+            np.arange(len(self.rows)),
+        )
+
+
+# --- Weights ---
+
+
+def check_sample_weight(sample_weight, n_samples, name):
+    """Return the weights in float64, or None; raise a ValueError if they are invalid.
+
+    `name` is the argument's name for error messages.
+    """
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, sample_weight, np.float64)
+    weight = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name=name
+    )
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"{name} has shape {weight.shape}, expected one weight for each of "
+            f"{n_samples} samples."
+        )
+    if (weight < 0).any():
+        raise ValueError(f"Negative values in data passed to {name}.")
+    if not weight.any():
+        raise ValueError(f"{name} is zero for every sample.")
+    return weight
+
+
+def balanced_class_weight(target, sample_weight, n_classes):
+    """Return the weight of each class that makes their total weights equal."""
+    if sample_weight is not None:
+        sample_weight = sample_weight / sample_weight.max()
+    totals = np.bincount(target, sample_weight, minlength=n_classes)
+    # Only ratios matter. At most 1, they cannot overflow.
+    smallest = totals[totals > 0].min()
+    return np.divide(
+        smallest, totals, out=np.zeros(n_classes), where=totals > 0, dtype=float
+    )
+
+
+def combined_weight(sample_weight, class_weight, target):
+    """Return the product of both weights for each sample, or None if there are none."""
+    weight = sample_weight
+    if class_weight is not None:
+        weight = _product_of_weights(sample_weight, class_weight, target)
+    if weight is None:
+        return None
+    # Only ratios matter. At most 1, no sum can overflow; scaled by a power of two, no
+    # digit is lost.
+    return np.ldexp(weight, -np.frexp(weight.max())[1])
+
+
+def _product_of_weights(sample_weight, class_weight, target):
+    if sample_weight is None:
+        return class_weight[target]
+    with np.errstate(all="ignore"):
+        weight = sample_weight * class_weight[target]
+    zero = (sample_weight == 0) | (class_weight[target] == 0)
+    if np.isfinite(weight).all() and ((weight == 0) == zero).all():
+        return weight
+    # The products over- or underflow. Only ratios matter, so scale both factors.
+    class_weight = class_weight / (class_weight.max() or 1.0)
+    return (sample_weight / sample_weight.max()) * class_weight[target]
+
+
+# --- The validation split ---
+
+
+def split(rows, strata, fraction, seed):
+    """Return the rows of the training split and those of the validation split.
+
+    A row of each stratum stays in the training split; of the others `fraction` of all
+    rows, rounded up, is drawn in proportion to the strata. The validation split is
+    empty if there are no others.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+    strata : ndarray of int
+        The stratum of every sample, not only of these rows.
+    fraction : float
+    seed : int
+    """
+    rng = np.random.RandomState(seed)
+    shuffled = rng.permutation(rows)
+    n_spare = np.maximum(np.bincount(strata[rows]) - 1, 0)
+    n_held_out = min(ceil(len(rows) * fraction), n_spare.sum())
+    if not n_held_out:
+        return rows, rows[:0]
+    counts = _approximate_mode(n_spare, n_held_out, rng)
+    # The first rows of every stratum: their number within it is less than its count.
+    by_stratum = shuffled[np.argsort(strata[shuffled], kind="stable")]
+    of_row = strata[by_stratum]
+    number = np.arange(len(rows)) - np.searchsorted(of_row, of_row)
+    held_out = np.sort(by_stratum[number < counts[of_row]])
+    return np.setdiff1d(rows, held_out, assume_unique=True), held_out
+
+
+# --- Mini-batches ---
+
+
+class Batches:
+    """Mini-batches of one size, gathered together into buffers that are reused.
+
+    Iterating over ``gather(rows)`` yields ``(X, target, weight, total)`` for every
+    batch: encoded X of shape (batch_size, n_inputs), target of shape (n_outputs,
+    batch_size) multiplied by the weights, weight of shape (batch_size,) summing to 1,
+    and the total weight of the batch.
+
+    Parameters
+    ----------
+    data : Data
+    network : Network
+    encoding : Standardization or None
+    n_batches, batch_size : int
+    label_smoothing : float
+    dtype : dtype
+        That of the parameters.
+    """
+
+    def __init__(
+        self, data, network, encoding, n_batches, batch_size, label_smoothing, dtype
+    ):
+        self.data = data
+        self.encoding = encoding
+        self.label_smoothing = label_smoothing
+        self.write_target = LOSSES[network.loss].write_target
+        n_rows, n_outputs = n_batches * batch_size, network.layer_sizes[-1]
+        self.encoded = np.empty((n_rows, *data.target.shape[1:]), data.target.dtype)
+        self.target = np.empty((n_batches, n_outputs, batch_size), dtype)
+        self.weight = np.full((n_batches, batch_size), 1 / batch_size, dtype)
+        self.totals = [float(batch_size)] * n_batches
+        self.bounds = [
+            slice(i * batch_size, (i + 1) * batch_size) for i in range(n_batches)
+        ]
+        if isinstance(data.X, np.ndarray):
+            self.X = np.empty((n_rows, data.X.shape[1]), dtype)
+            self.X_batches = [self.X[bounds] for bounds in self.bounds]
+
+    def gather(self, rows):
+        """Return the batches of `rows`, which are as many as they hold together."""
+        self._gather_weight(rows)
+        # With mode="raise" NumPy would buffer the result.
+        self.data.target.take(rows, axis=0, out=self.encoded, mode="clip")
+        self.write_target(self.encoded, self.target, self.label_smoothing)
+        np.multiply(self.target, self.weight[:, np.newaxis], out=self.target)
+        X_batches = self._gather_X(rows)
+        return zip(X_batches, self.target, self.weight, self.totals, strict=True)
+
+    def _gather_X(self, rows):
+        if isinstance(self.data.X, np.ndarray):
+            self.data.X.take(rows, axis=0, out=self.X, mode="clip")
+            if self.encoding is not None:
+                self.encoding.apply(self.X, out=self.X)
+            return self.X_batches
+        X_batches = [self.data.X[rows[bounds]] for bounds in self.bounds]
+        if self.encoding is None:
+            return X_batches
+        return map(self.encoding.apply, X_batches)
+
+    def _gather_weight(self, rows):
+        if self.data.weight is None:
+            return
+        weight = self.data.weight.take(rows).reshape(self.weight.shape)
+        totals = weight.sum(axis=1)
+        np.divide(weight, totals[:, np.newaxis], out=self.weight, casting="same_kind")
+        self.totals = totals.tolist()
+
+
+def batch_cuts(n_rows, batch_size, row_bytes):
+    """Return how an epoch is cut into gathers: (rows, number of batches, their size).
+
+    A gather holds as many full batches as fit into `GATHER_BYTES`; what is left at the
+    end is a smaller batch of its own.
+    """
+    n_together = max(1, GATHER_BYTES // (batch_size * row_bytes))
+    n_full, n_left = divmod(n_rows, batch_size)
+    cuts = []
+    for first in range(0, n_full, n_together):
+        n_batches = min(n_together, n_full - first)
+        start = first * batch_size
+        rows = slice(start, start + n_batches * batch_size)
+        cuts.append((rows, n_batches, batch_size))
+    if n_left:
+        cuts.append((slice(n_rows - n_left, n_rows), 1, n_left))
+    return cuts

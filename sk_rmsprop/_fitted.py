@@ -1,0 +1,154 @@
+"""What a fitted estimator shows, and how it predicts and is stored."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import sparray, spmatrix
+from sklearn.utils.validation import check_is_fitted
+
+from sk_rmsprop._losses import LOSSES
+from sk_rmsprop._rmsprop import RMSprop
+from sk_rmsprop._scikit_learn import ScikitLearnEstimator, validate_X
+
+MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
+
+FLOAT_DTYPES = [np.float64, np.float32]
+
+# Saved with a fitted model. A release that changes what `_state` and its like hold
+# uses the next number, and either reads the models of earlier ones or rejects them.
+STATE_FORMAT = 1
+
+
+class FittedMLP(ScikitLearnEstimator):
+    """The fitted side of an estimator: abstract, what training leads to.
+
+    A fitted estimator has a `Network`, its `TrainingState` and the history; every other
+    attribute follows from these.
+    """
+
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+    n_iter_: int
+    best_epoch_: int
+    loss_: float
+    best_loss_: float | None
+    best_validation_score_: float | None
+    history_: list[dict[str, float]]
+
+    @property
+    def coefs_(self) -> list[NDArray[np.floating]]:
+        """Weights of the layers, for `X` as it is."""
+        return [coef for coef, _ in self._layers()]
+
+    @property
+    def intercepts_(self) -> list[NDArray[np.floating]]:
+        """Biases of the layers, for `X` as it is."""
+        return [intercept for _, intercept in self._layers()]
+
+    @property
+    def optimizer_(self) -> RMSprop:
+        """The optimizer, with its state."""
+        return self._fitted_state().optimizer
+
+    @property
+    def t_(self) -> int:
+        """Training samples seen so far, counted once per epoch."""
+        return self._fitted_state().n_samples
+
+    @property
+    def cost_history_(self) -> list[float]:
+        """Mean cost of every epoch so far."""
+        return [record["loss"] for record in self.history_]
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """The cost history, under MLPClassifier's name."""
+        return self.cost_history_
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        """Validation score of every epoch; None if there was no validation."""
+        scores = [
+            record["validation_score"]
+            for record in self.history_
+            if "validation_score" in record
+        ]
+        return scores or None
+
+    def __setstate__(self, state):
+        found = state.get("_state_format")
+        if "_state" in state and found != STATE_FORMAT:
+            raise ValueError(
+                f"This {type(self).__name__} was saved by another version of "
+                f"sk-rmsprop, in format {found}; the installed one reads format "
+                f"{STATE_FORMAT}. Load it with the version that saved it."
+            )
+        super().__setstate__(state)
+
+    def __sklearn_is_fitted__(self):
+        return "_state" in self.__dict__
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _fitted_state(self):
+        # As an AttributeError, so that hasattr() is False before fit.
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet.")
+        return self._state
+
+    def _fitted_loss(self):
+        """Return the row of the fitted network's loss."""
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # It raises; always asking it would take too long.
+        return LOSSES[self._network.loss]
+
+    def _layers(self):
+        state = self._fitted_state()
+        layers = self._network.layers(state.params)
+        if state.encoding is not None:
+            layers[0] = state.encoding.raw_layer(*layers[0])
+        return layers
+
+    def _predict(self, X, link):
+        """Return what a link makes of the raw outputs, one row per sample."""
+        X = validate_X(self, X, dtype=FLOAT_DTYPES)
+        state = self._state
+        return self._network.predict(state.params, X, link, encoding=state.encoding)
+
+    def _fitted_attributes(self, network, target, result):
+        """Return the attributes that make an estimator fitted."""
+        state, n_iter, history = result.state, result.n_iter, list(result.history)
+        scores = [
+            record["validation_score"]
+            for record in history[len(history) - n_iter :]
+            if "validation_score" in record
+        ]
+        best_score = result.best_score
+        if best_score is None and scores:
+            best_score = float(np.fmax.reduce(scores))  # Of those that are numbers.
+        return {
+            **self._own_attributes(target),
+            "n_layers_": len(network.layer_sizes),
+            "n_outputs_": network.layer_sizes[-1],
+            "out_activation_": LOSSES[network.loss].out_activation,
+            "n_iter_": n_iter,
+            "best_epoch_": state.n_epochs,
+            "loss_": state.loss,
+            "best_loss_": None if self.early_stopping else state.best_loss,
+            "best_validation_score_": best_score,
+            "history_": history,
+            "_network": network,
+            "_state": state,
+            "_state_format": STATE_FORMAT,
+        }
+
+    def _own_attributes(self, target):
+        """Return fitted attributes that only this kind of estimator has."""
+        return {}

@@ -1,0 +1,284 @@
+"""Everything that scikit-learn does not make public, and that an estimator needs.
+
+No other module uses a private name of scikit-learn, so that a release of scikit-learn
+that changes one is met here. `ScikitLearnEstimator` is the base of all estimators of
+this package. Callbacks (``sklearn.callback``) exist from scikit-learn 1.9 on; before
+that `FitCallbacks` never finds one to call.
+"""
+
+import copy
+import functools
+from collections.abc import Callable
+from typing import ClassVar, TypeVar, cast
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.metrics import check_scoring
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    make_constraint,
+)
+from sklearn.utils._param_validation import Options as OneOf
+from sklearn.utils.validation import check_consistent_length, validate_data
+
+from sk_rmsprop._training import ValidationLoss
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Replaces scikit-learn's mixin before version 1.9."""
+
+
+__all__ = [
+    "FitCallbacks",
+    "Interval",
+    "OneOf",
+    "ScikitLearnEstimator",
+    "StrOptions",
+    "Validation",
+    "check_params",
+    "unchanged_on_failure",
+    "validate_X",
+    "validate_X_y",
+    "validating_parameters",
+]
+
+DOCUMENTATION_URL = "https://sk-rmsprop.readthedocs.io/en/stable"
+
+Method = TypeVar("Method", bound=Callable)
+
+
+class ScikitLearnEstimator(CallbackSupportMixin, BaseEstimator):
+    """Base of all estimators: subclasses define what their parameters may be.
+
+    Attributes
+    ----------
+    _constraints : dict
+        From each parameter's name to the list of what it may be.
+    """
+
+    _constraints: ClassVar[dict]
+
+    _doc_link_module = "sk_rmsprop"
+    _doc_link_template = f"{DOCUMENTATION_URL}/api/{{estimator_name}}.html"
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "_constraints" in cls.__dict__:
+            cls._parameter_constraints = cls._constraints
+
+
+# --- Parameters ---
+
+
+def validating_parameters(method: Method) -> Method:
+    """Make a `fit` validate the parameters first, without losing its type."""
+    return _fit_context(prefer_skip_nested_validation=True)(method)
+
+
+def check_params(estimator):
+    """Validate the parameters, in a fifth of the time that scikit-learn takes.
+
+    For `partial_fit`: `validating_parameters` would skip an estimator that is fitted,
+    though `set_params` may have changed its parameters.
+    """
+    for name, constraints in _made_constraints(type(estimator)).items():
+        value = getattr(estimator, name)
+        if not any(constraint.is_satisfied_by(value) for constraint in constraints):
+            estimator._validate_params()  # It raises, and words the error.
+
+
+@functools.cache
+def _made_constraints(estimator_class):
+    """Return the constraints of an estimator's parameters as scikit-learn's objects."""
+    return {
+        name: list(map(make_constraint, constraints))
+        for name, constraints in estimator_class._parameter_constraints.items()
+        if constraints != "no_validation"
+    }
+
+
+# --- Data ---
+
+
+def validate_X_y(estimator, X, y, *, dtype, reset):
+    """Return X and y as arrays, X of the features that the estimator knows."""
+    if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biu":
+        # Integers cannot be NaN or infinite. What scikit-learn would check about them
+        # takes longer than a training step of a small network.
+        X = validate_X(estimator, X, dtype=dtype, order="C", reset=reset)
+        check_consistent_length(X, y)
+        return X, y
+    return validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse="csr",
+        dtype=dtype,
+        order="C",
+        multi_output=True,
+        reset=reset,
+    )
+
+
+def validate_X(estimator, X, *, dtype, order=None, reset=False):
+    """Return X as an array of the features that the estimator knows."""
+    if not reset and _is_valid(estimator, X, dtype):
+        return X
+    return validate_data(
+        estimator, X, accept_sparse="csr", dtype=dtype, order=order, reset=reset
+    )
+
+
+def _is_valid(estimator, X, dtype):
+    """Return whether `X` can be used as it is, without conversion or complaint.
+
+    This check spares a single row scikit-learn's validation, which takes several times
+    as long as the network.
+    """
+    if (
+        type(X) is not np.ndarray
+        or X.ndim != 2
+        or "feature_names_in_" in vars(estimator)
+    ):
+        return False
+    right_dtype = X.dtype in dtype if isinstance(dtype, list) else X.dtype == dtype
+    right_shape = X.shape[0] > 0 and X.shape[1] == estimator.n_features_in_
+    if not (right_dtype and right_shape and X.flags.c_contiguous):
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(X.sum()))
+
+
+# --- Failing ---
+
+
+def unchanged_on_failure(method: Method) -> Method:
+    """Make a method that raises leave the estimator as it was before the call.
+
+    Training replaces what the estimator refers to and never changes it, so that it is
+    enough to restore the references. A generator that the user passed as
+    `random_state` is restored, too.
+    """
+
+    @functools.wraps(method)
+    def unchanged_on_failure(estimator, *args, **kwargs):
+        before = estimator.__dict__.copy()
+        random_state = estimator.random_state
+        if isinstance(random_state, np.random.RandomState):
+            generator_before = random_state.get_state(legacy=False)
+        try:
+            return method(estimator, *args, **kwargs)
+        except BaseException:
+            # In this order, as another thread may be predicting meanwhile.
+            estimator.__dict__.update(before)
+            for name in estimator.__dict__.keys() - before.keys():
+                del estimator.__dict__[name]
+            if isinstance(random_state, np.random.RandomState):
+                random_state.set_state(generator_before)
+            raise
+
+    return cast(Method, unchanged_on_failure)
+
+
+# --- Callbacks ---
+
+
+class FitCallbacks:
+    """The callbacks of one `fit`: a root task with one subtask per epoch.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator whose callbacks are called.
+    max_epochs : int
+        Maximum number of epochs.
+    fitted_attributes : callable
+        ``fitted_attributes(result)`` returns the attributes with which a copy of the
+        estimator is fitted.
+    X, y : array-like
+        The training data, as the user passed them.
+    sample_weight : array-like or None
+        Likewise.
+    """
+
+    def __init__(self, estimator, max_epochs, fitted_attributes, X, y, sample_weight):
+        self.active = bool(getattr(estimator, "_skl_callbacks", None))
+        if not self.active:
+            return
+        self.fitted_attributes = fitted_attributes
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self.task = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self.fit_context = estimator._init_callback_context(max_subtasks=max_epochs)
+        self.fit_context.call_on_fit_task_begin(**self.task)
+
+    def begin_epoch(self):
+        """Call the callbacks before an epoch."""
+        if self.active:
+            self.epoch_context = self.fit_context.subcontext(task_name="epoch")
+            self.epoch_context.call_on_fit_task_begin(**self.task)
+
+    def end_epoch(self, result):
+        """Call the callbacks after an epoch; return whether one requests to stop."""
+        return self.active and self.epoch_context.call_on_fit_task_end(
+            **self.task,
+            reconstruction_attributes=functools.partial(self.fitted_attributes, result),
+        )
+
+    def end_fit(self):
+        """Call the callbacks after the fit, when the estimator is fitted."""
+        if self.active:
+            self.fit_context.call_on_fit_task_end(
+                **self.task, reconstruction_attributes=dict
+            )
+
+
+# --- Validation ---
+
+
+class Validation:
+    """The validation of one `fit`: loss and score of a model on validation data.
+
+    Parameters
+    ----------
+    estimator : estimator
+    samples : Samples
+    rows : ndarray of int
+        Those to validate on, all of non-zero weight.
+    class_weight : ndarray or None
+    network : Network
+    fitted_attributes : callable
+        ``fitted_attributes(result)`` returns the attributes of a fitted estimator.
+    """
+
+    def __init__(
+        self, estimator, samples, rows, class_weight, network, fitted_attributes
+    ):
+        data = samples.data(rows, class_weight).compact()
+        self.estimator = estimator
+        self.fitted_attributes = fitted_attributes
+        self.loss = ValidationLoss(network, data)
+        self.scorer = None
+        if estimator.scoring != "loss":
+            self.scorer = check_scoring(estimator, estimator.scoring)
+            self.X = data.X
+            self.y = samples.target.y[rows]
+            self.weights = {}
+            if samples.sample_weight is not None:
+                self.weights["sample_weight"] = samples.sample_weight[rows]
+
+    def __call__(self, result):
+        """Return the validation loss and score, as part of an epoch's record."""
+        loss = self.loss(result.state)
+        score = -loss if self.scorer is None else self._score(result)
+        return {"validation_loss": loss, "validation_score": score}
+
+    def _score(self, result):
+        fitted = copy.copy(self.estimator)
+        fitted.__dict__.update(self.fitted_attributes(result))
+        # The validated X has lost its names; scikit-learn would warn about that.
+        fitted.__dict__.pop("feature_names_in_", None)
+        return float(self.scorer(fitted, self.X, self.y, **self.weights))
