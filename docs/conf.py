@@ -6,8 +6,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-# The changelog and the guide for contributors stand at the top of the repository,
-# where people look for them; the site shows the same files.
+# The changelog and the contributing guide are at the top level of the repository, where
+# people look for them; the website shows copies of them.
 for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
     text = (HERE.parent / name).read_text(encoding="utf-8")
     text = text.replace("](CHANGELOG.md)", "](changelog.md)")
@@ -29,21 +29,21 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 nitpicky = False
-# ref.ref: docstrings inherited from scikit-learn refer to its own pages.
+# ref.ref: docstrings inherited from scikit-learn have references to its own pages.
 suppress_warnings = ["config.cache", "ref.ref"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
 autosummary_generate = True
-# The types are in the docstrings, in words.
+# The docstrings describe the types.
 autodoc_typehints = "none"
 
-# Links into other projects' documentation need a connection; without one they are
-# plain names.
+# References to other projects' documentation would need a network connection during the
+# build; without them, they are rendered as plain names.
 intersphinx_mapping = {}
 
-# From the first steps to the special cases
+# From first steps to special cases
 GALLERY = [
     "quickstart",
     "decision_boundaries",
@@ -61,13 +61,13 @@ GALLERY = [
 
 
 class GalleryOrder:
-    """Sorts the examples as they stand in `GALLERY`."""
+    """Sort the examples in the order of `GALLERY`."""
 
     def __init__(self, folder):
         pass
 
     def __call__(self, filename):
-        """Return the place of an example."""
+        """Return the position of an example."""
         return GALLERY.index(filename.removeprefix("plot_").removesuffix(".py"))
 
 
@@ -90,8 +90,8 @@ html_title = "sk_rmsprop"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_show_sourcelink = False
-# Only the gallery and the reference have pages to list at the left; the examples need
-# the room for their code.
+# Only the gallery and the API reference have subpages to list in the left sidebar; the
+# examples need the space for their code.
 html_sidebars = {page.stem: [] for page in HERE.glob("*.md") if page.stem != "api"}
 html_sidebars["auto_examples/plot_*"] = []
 html_theme_options = {
