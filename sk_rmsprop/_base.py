@@ -206,9 +206,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         network = self._make_network(data.X.shape[1], samples.target, resumed)
         state = self._make_state(network, encoding, seed, data.X.dtype, resumed)
         options = self._options(data, len(rows), auto_max_iter(len(rows)))
-        fitted_attributes = partial(self._fitted_attributes, network, samples.target)
+        attributes = partial(self._fitted_attributes, network, samples.target)
         callbacks = FitCallbacks(
-            self, options.max_iter, fitted_attributes, X, y, sample_weight
+            self, options.max_iter, attributes, X, y, sample_weight
         )
         result = train(
             network,
@@ -217,17 +217,13 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             options,
             history=self._kept_history(resumed),
             validate=self._validation(
-                samples, held_out, given, class_weight, network, fitted_attributes
+                samples, held_out, given, class_weight, network, attributes
             ),
             callbacks=callbacks,
         )
         self._check_score(result)
-        self.__dict__.update(fitted_attributes(result))
-        try:
-            callbacks.end_fit()
-        except KeyboardInterrupt:
-            result = result._replace(stop_reason="interrupted")
-        self._report_stop(result, options)
+        self.__dict__.update(attributes(result))
+        self._report_end(callbacks, result, options)
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -385,17 +381,13 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             verbose=bool(self.verbose),
         )
 
-    def _validation(
-        self, samples, held_out, given, class_weight, network, fitted_attributes
-    ):
+    def _validation(self, samples, held_out, given, class_weight, network, attributes):
         """Return the validation of a `fit`, or None."""
         if given is not None:
             samples, held_out = given, given.rows(class_weight, "validation sample")
         elif held_out is None:
             return None
-        return Validation(
-            self, samples, held_out, class_weight, network, fitted_attributes
-        )
+        return Validation(self, samples, held_out, class_weight, network, attributes)
 
     def _check_score(self, result):
         """Raise if early stopping had no score to select an epoch by."""
@@ -408,7 +400,12 @@ class BaseRMSpropMLP(FittedMLP, ABC):
                 "stopping cannot select an epoch."
             )
 
-    def _report_stop(self, result, options):
+    def _report_end(self, callbacks, result, options):
+        """Tell callbacks and the user that training has ended, and why."""
+        try:
+            callbacks.end_fit()
+        except KeyboardInterrupt:
+            result = result._replace(stop_reason="interrupted")
         reason = STOP_REASONS[result.stop_reason].format(**vars(options))
         if self.verbose:
             print(f"Training stopped after {result.n_iter} epochs: {reason}")
