@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils.extmath import _approximate_mode
 
 from sk_rmsprop._losses import LOSSES
 
@@ -218,13 +217,24 @@ def split(rows, strata, fraction, seed):
     n_held_out = min(ceil(len(rows) * fraction), n_spare.sum())
     if not n_held_out:
         return rows, rows[:0]
-    counts = _approximate_mode(n_spare, n_held_out, rng)
+    counts = apportion(n_held_out, n_spare, rng)
     # The first rows of every stratum: their number within it is less than its count.
     by_stratum = shuffled[np.argsort(strata[shuffled], kind="stable")]
     of_row = strata[by_stratum]
     number = np.arange(len(rows)) - np.searchsorted(of_row, of_row)
     held_out = np.sort(by_stratum[number < counts[of_row]])
     return np.setdiff1d(rows, held_out, assume_unique=True), held_out
+
+
+def apportion(n_total, sizes, rng):
+    """Divide `n_total` in proportion to `sizes`, to none more than its size.
+
+    By the method of largest remainders; of equal remainders `rng` chooses.
+    """
+    counts, remainders = np.divmod(n_total * sizes, sizes.sum())
+    order = np.lexsort((rng.random_sample(len(sizes)), -remainders))
+    counts[order[: n_total - counts.sum()]] += 1
+    return counts
 
 
 # --- Mini-batches ---
