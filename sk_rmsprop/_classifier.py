@@ -55,7 +55,8 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         to `X` itself. "auto" standardizes dense data only: rare features, such as the
         words of a text, would get too much weight.
     learning_rate : float, default=0.005
-        Initial learning rate. One update changes a weight by about this much.
+        Initial learning rate (with "one_cycle", the highest one). One update changes a
+        weight by about this much.
     beta : float, default=0.9
         Decay rate of the moving average of squared gradients, in [0, 1).
     epsilon : float, default=1e-8
