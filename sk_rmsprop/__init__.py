@@ -1,11 +1,9 @@
 """Neural networks for scikit-learn, trained by RMSprop, in NumPy."""
 
-from importlib.metadata import version
-
 from sk_rmsprop._classifier import RMSpropMLPClassifier
 from sk_rmsprop._display import TrainingHistoryDisplay
 from sk_rmsprop._rmsprop import RMSprop
 
-__version__ = version("sk-rmsprop")
+__version__ = "0.1.0"
 
 __all__ = ["RMSprop", "RMSpropMLPClassifier", "TrainingHistoryDisplay"]
