@@ -1,22 +1,18 @@
 """Configuration of the documentation site."""
 
 import warnings
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from sphinx.util import logging
 
-# The changelog and the contributing guide are at the top level of the repository, where
-# people look for them; the website shows copies of them.
-for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
-    text = (HERE.parent / name).read_text(encoding="utf-8")
-    text = text.replace("](CHANGELOG.md)", "](changelog.md)")
-    (HERE / name.lower()).write_text(text, encoding="utf-8")
+from sk_rmsprop import __version__
+
+HERE = Path(__file__).parent
 
 project = "sk_rmsprop"
 author = "the sk_rmsprop developers"
 copyright = f"2026, {author}"
-release = version = installed_version("sk-rmsprop")
+release = version = __version__
 
 extensions = [
     "myst_parser",
@@ -39,9 +35,25 @@ autosummary_generate = True
 # The docstrings describe the types.
 autodoc_typehints = "none"
 
-# References to other projects' documentation would need a network connection during the
-# build; without them, they are rendered as plain names.
-intersphinx_mapping = {}
+intersphinx_mapping = {
+    "matplotlib": ("https://matplotlib.org/stable", None),
+    "numpy": ("https://numpy.org/doc/stable", None),
+    "scipy": ("https://docs.scipy.org/doc/scipy", None),
+    "sklearn": ("https://scikit-learn.org/stable", None),
+}
+intersphinx_timeout = 5
+
+
+def is_not_about_connections(record):
+    """Tell whether a log record is anything but an inventory that cannot be fetched.
+
+    Without a connection, links to other projects become plain names. The warning has no
+    type that `suppress_warnings` could name.
+    """
+    return "failed to reach any of the inventories" not in record.getMessage()
+
+
+logging.getLogger("sphinx.ext.intersphinx").logger.addFilter(is_not_about_connections)
 
 # From first steps to special cases
 GALLERY = [

@@ -31,10 +31,10 @@ from sk_rmsprop._schedules import SCHEDULES
 
 DOCS = Path(__file__).parents[1] / "docs"
 
-# Written by the build of the site, which checks the links to them.
-GENERATED = ("auto_examples/", "changelog.md", "contributing.md")
+# Written by the build of the site, which checks the links to it.
+GENERATED = ("auto_examples/",)
 
-PAGES = [page for page in sorted(DOCS.glob("*.md")) if page.name not in GENERATED]
+PAGES = sorted(DOCS.glob("*.md"))
 
 BLOCK = re.compile(
     r"(?:^<!-- requires: (?P<requires>[^\n]*) -->\n)?"
