@@ -3,16 +3,18 @@
 Decision boundaries
 ===================
 
-What a network can separate depends on its hidden layers, and how far it follows single
-points on its penalty. scikit-learn's ``DecisionBoundaryDisplay`` draws it.
+The hidden layers determine which decision boundaries a network can represent, the
+penalty how closely the boundary follows individual points. scikit-learn's
+``DecisionBoundaryDisplay`` plots it.
 """
 
 # %%
-# Three problems, four networks
-# -----------------------------
-# Without a hidden layer the network is softmax regression: its boundary is a straight
-# line. A hidden layer bends it. The fourth network is as large as the third, but
-# nothing holds its weights back, and it trains for three times as many epochs.
+# Three data sets, four networks
+# ------------------------------
+# Without a hidden layer, the network is softmax regression and its decision boundary is
+# a straight line. A hidden layer can bend it. The fourth network is as large as the
+# third, but its weights are not penalized, and it is trained for three times as many
+# epochs.
 
 import sys
 
@@ -27,7 +29,7 @@ from sk_rmsprop import RMSpropMLPClassifier
 
 
 def make_spirals(n_samples, rng):
-    """Return points on two spirals that wind round each other."""
+    """Return points on two intertwined spirals."""
     y = rng.integers(2, size=n_samples)
     turn = np.sqrt(rng.random(n_samples)) * 3 * np.pi
     angle = turn + np.pi * y
@@ -54,14 +56,14 @@ networks = {
 }
 
 # %%
-# The boundaries
-# --------------
-# The colours are the probabilities of the two classes, the numbers the accuracies on
-# points that were not trained on (half of all). Where the classes overlap, the fourth
-# network is surer of its boundary than the points justify, and a little less accurate.
-# On the spirals, which hardly overlap, the defaults stop short of what it finds.
+# The decision boundaries
+# -----------------------
+# The colors show the predicted probabilities of the two classes, the numbers the
+# accuracy on the test set, which is half of the data. Where the classes overlap, the
+# fourth network is more confident than the data justify, and slightly less accurate. On
+# the spirals, which hardly overlap, it is the default network that underfits.
 
-COLOURS = ["#0072B2", "#D55E00"]
+COLORS = ["#0072B2", "#D55E00"]
 
 fig, axes = plt.subplots(
     len(problems), len(networks), figsize=(11, 8), layout="constrained"
@@ -86,7 +88,7 @@ for (problem, (X, y)), row in zip(problems.items(), axes, strict=True):
         ax.scatter(
             *X_train.T,
             c=y_train,
-            cmap=ListedColormap(COLOURS),
+            cmap=ListedColormap(COLORS),
             s=9,
             edgecolors="white",
             linewidths=0.4,
@@ -105,8 +107,8 @@ for ax, name in zip(axes[0], networks, strict=True):
 for ax, problem in zip(axes[:, 0], problems, strict=True):
     ax.set_ylabel(problem)
 
-# Run as a script, this takes the name of a file to keep the picture in.
+# When run as a script, the first argument is the file to save the figure to.
 if len(sys.argv) > 1:
     fig.savefig(sys.argv[1], dpi=150)
-    print("the picture is in", sys.argv[1])
+    print("figure saved to", sys.argv[1])
 plt.show()

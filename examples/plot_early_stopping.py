@@ -3,18 +3,20 @@
 Early stopping and the training history
 =======================================
 
-A network that trains for too long learns the noise of its training rows by heart. With
-``early_stopping=True`` some rows are held out, training ends when they are no longer
-predicted better, and the model is the one at its best epoch.
+A network that is trained for too long fits the noise in its training data. With
+``early_stopping=True``, part of the data is held out as a validation set, training
+stops when the predictions for it no longer improve, and the model keeps the weights of
+the best epoch.
 """
 
 # %%
-# Two trainings
-# -------------
-# One label in five is wrong. The first network trains for 150 epochs at a constant
-# rate, and only takes note of what a validation set says; the second one acts on it.
-# ``X_val`` and ``y_val`` are those rows; without them, the classifier holds out a tenth
-# of the training rows by itself.
+# With and without early stopping
+# -------------------------------
+# One label in five is wrong. The first network is trained for 150 epochs with a
+# constant learning rate and only monitors the loss on a validation set; the second one
+# uses it for early stopping. The validation set is passed as ``X_val`` and ``y_val``;
+# without it, early stopping holds out a tenth of the training data. The third network
+# uses the default settings.
 
 import sys
 import warnings
@@ -44,18 +46,18 @@ params = {
     "random_state": 0,
 }
 validation = {"X_val": X_val, "y_val": y_val}
-# The first of them is not meant to converge.
+# The first network is not meant to converge.
 warnings.simplefilter("ignore", ConvergenceWarning)
 models = {
-    "trained on": RMSpropMLPClassifier(n_iter_no_change=np.inf, **params).fit(
+    "no early stopping": RMSpropMLPClassifier(n_iter_no_change=np.inf, **params).fit(
         X_train, y_train, **validation
     ),
-    "stopped early": RMSpropMLPClassifier(early_stopping=True, **params).fit(
+    "early stopping": RMSpropMLPClassifier(early_stopping=True, **params).fit(
         X_train, y_train, **validation
     ),
-    "defaults, on all rows": RMSpropMLPClassifier(random_state=0).fit(X_rest, y_rest),
+    "defaults, all samples": RMSpropMLPClassifier(random_state=0).fit(X_rest, y_rest),
 }
-print("                         epochs   accuracy   log-loss on the test set")
+print("                         epochs   accuracy   log-loss (test set)")
 for name, model in models.items():
     accuracy = model.score(X_test, y_test)
     loss = log_loss(y_test, model.predict_proba(X_test))
@@ -64,22 +66,23 @@ for name, model in models.items():
 # %%
 # The history
 # -----------
-# ``history_`` has a record of every epoch, ready for a data frame;
-# ``TrainingHistoryDisplay`` draws it. On the left the cost of the training rows goes on
-# falling while the loss of the validation rows rises: the network gets ever surer of
-# what is noise. On the right training ended ten epochs after the best one, which is
-# marked and kept. The defaults use no validation rows and learn from all of them:
-# their rate falls, and a penalty keeps the weights small. On labels as noisy as these
-# they are as accurate, but surer than they should be, as their log-loss tells.
+# ``history_`` has one record per epoch and can be turned into a data frame;
+# ``TrainingHistoryDisplay`` plots it. On the left, the training cost keeps falling
+# while the validation loss rises: the network becomes more and more confident about
+# noise. On the right, training stopped ten epochs after the best one, which is marked
+# and whose weights the model keeps. The default settings need no validation set and use
+# all samples for training: the learning rate decays, and a penalty keeps the weights
+# small. With labels as noisy as these, that model is as accurate but overconfident, as
+# its log-loss shows.
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
-for ax, name in zip(axes, ("trained on", "stopped early"), strict=True):
+for ax, name in zip(axes, ("no early stopping", "early stopping"), strict=True):
     TrainingHistoryDisplay.from_estimator(models[name], ax=ax)
     ax.set_title(name.capitalize())
     ax.grid(alpha=0.3)
 
-# Run as a script, this takes the name of a file to keep the picture in.
+# When run as a script, the first argument is the file to save the figure to.
 if len(sys.argv) > 1:
     fig.savefig(sys.argv[1], dpi=150)
-    print("the picture is in", sys.argv[1])
+    print("figure saved to", sys.argv[1])
 plt.show()

@@ -1,20 +1,20 @@
 """
-=========================================
-A grid search over beta and learning_rate
-=========================================
+=======================================
+Grid search over beta and learning_rate
+=======================================
 
-RMSprop has two options of its own: ``learning_rate``, the size of its steps, and
-``beta``, the memory of the average of squared gradients that scales them. As for
-any scikit-learn estimator, ``GridSearchCV`` tries out their combinations.
+RMSprop has two hyperparameters of its own: ``learning_rate``, the size of its steps,
+and ``beta``, the decay rate of the moving average of squared gradients that scales
+them. As for any scikit-learn estimator, ``GridSearchCV`` evaluates their combinations.
 """
 
 # %%
 # The search
 # ----------
-# The classifier stands behind a scaler, so that its parameters are addressed by the
-# name of the pipeline's step. With only three epochs the differences show; with twenty
-# most combinations of this grid are as good as the best. There are 30 of them, each
-# fitted three times, on two processor cores.
+# The classifier is the last step of a pipeline, so its parameters are prefixed with the
+# name of that step. After only three epochs the combinations differ clearly; after
+# twenty, most of them are as good as the best. There are 30 combinations, each fitted
+# on three folds, on two CPU cores.
 
 import sys
 import time
@@ -57,17 +57,18 @@ print(f"{len(search.cv_results_['params'])} combinations", end=", ")
 print(f"{time.perf_counter() - start:.1f} s")
 for name, value in search.best_params_.items():
     print(f"best {name.removeprefix('classifier__')}: {value}")
-print(f"accuracy in cross-validation: {search.best_score_:.3f}")
-print(f"accuracy on the test set: {search.score(X_test, y_test):.3f}")
+print(f"cross-validation accuracy: {search.best_score_:.3f}")
+print(f"test accuracy: {search.score(X_test, y_test):.3f}")
 
 # %%
 # The scores
 # ----------
-# The best combinations lie along a slanting ridge. The average of squared gradients
-# starts at 0 and fills the more slowly the longer its memory is. Until it has filled,
-# the steps are too large; so the larger ``beta`` is, the smaller a learning rate
-# serves best. On the ridge the scores differ by less than 0.01, about as much as the
-# three folds of one combination do: which of its cells comes out best is chance.
+# The best combinations form a diagonal ridge. The moving average of squared gradients
+# starts at 0, and the longer its memory, the more slowly it builds up. Until then the
+# steps are too large, so the larger ``beta`` is, the smaller the best learning rate.
+# Along the ridge the scores differ by less than 0.01, about as much as those of a
+# single combination on the three folds: which cell comes out best is a matter of
+# chance.
 
 scores = search.cv_results_["mean_test_score"].reshape(len(betas), -1)
 best_row, best_column = np.unravel_index(scores.argmax(), scores.shape)
@@ -103,11 +104,11 @@ ax.set(
     xlabel="learning_rate",
     ylabel="beta",
 )
-ax.set_title("Accuracy in cross-validation, the best one framed")
+ax.set_title("Cross-validation accuracy (best combination framed)")
 fig.colorbar(image, extend="min")
 
-# Run as a script, this takes the name of a file to keep the picture in.
+# When run as a script, the first argument is the file to save the figure to.
 if len(sys.argv) > 1:
     fig.savefig(sys.argv[1], dpi=150)
-    print("the picture is in", sys.argv[1])
+    print("figure saved to", sys.argv[1])
 plt.show()

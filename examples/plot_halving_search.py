@@ -1,20 +1,20 @@
 """
-=================================================
-A halving search, which stops the weak ones early
-=================================================
+==================================================
+Successive halving: dropping weak candidates early
+==================================================
 
-Most combinations of a grid look bad after a few epochs already.
-``HalvingGridSearchCV`` trains all of them for a few epochs, the better third for three
-times as many, and so on: the resource that it spends is ``max_iter``.
+Most combinations of a grid already perform poorly after a few epochs.
+``HalvingGridSearchCV`` trains all of them for a few epochs, the best third for three
+times as many, and so on: its resource is ``max_iter``.
 """
 
 # %%
 # The search
 # ----------
-# 48 combinations, of which the last round trains two. The schedule belongs to the
-# resource: each candidate goes through it in the epochs that it is given, so that a
-# short training is a small image of a long one. A search without halving would train
-# all 48 for 54 epochs.
+# There are 48 candidates, of which two reach the last iteration. The learning-rate
+# schedule scales with the resource: each candidate goes through the whole schedule
+# within its epochs, so a short run is a scaled-down version of a long one. An
+# exhaustive grid search would train all 48 candidates for 54 epochs.
 
 import sys
 import time
@@ -55,59 +55,60 @@ for n_candidates, max_iter in zip(
     search.n_candidates_, search.n_resources_, strict=True
 ):
     print(f"{n_candidates:3} candidates for {max_iter:2} epochs")
-print(f"{n_epochs} epochs for each fold instead of {all_epochs}, {seconds:.1f} s")
+print(f"{n_epochs} epochs per fold instead of {all_epochs}, {seconds:.1f} s")
 for name, value in search.best_params_.items():
     print(f"best {name}: {value if isinstance(value, str) else format(value, '.2g')}")
-print(f"accuracy on the test set: {search.score(X_test, y_test):.3f}")
+print(f"test accuracy: {search.score(X_test, y_test):.3f}")
 
 # %%
-# The rounds
-# ----------
-# Every line is a candidate, from the first round to the last one that it took part in.
-# The colour is its learning rate: the smallest ones learn too little in two epochs, the
-# largest is too coarse, and nearly all of these go first. The differences between the
-# last few are no larger than those between two splits of the rows.
+# The iterations
+# --------------
+# Each line is a candidate, from the first iteration to the last one it took part in.
+# The color shows its learning rate: with the smallest ones the network learns too
+# little in two epochs, with the largest one the steps are too coarse, and nearly all of
+# these candidates are dropped first. The differences between the last few candidates
+# are no larger than those between two splits of the data.
 
 results = search.cv_results_
 tried = {}
-for params, round_, score in zip(
+for params, iteration, score in zip(
     results["params"], results["iter"], results["mean_test_score"], strict=True
 ):
     key = tuple(params[name] for name in ("learning_rate", "beta", "activation"))
-    tried.setdefault(key, []).append((search.n_resources_[round_], 1 - score))
+    tried.setdefault(key, []).append((search.n_resources_[iteration], 1 - score))
 
-rates = sorted({learning_rate for learning_rate, *_ in tried})
-colours = dict(
-    zip(rates, plt.colormaps["viridis"](np.linspace(0, 0.9, 6)), strict=True)
+learning_rates = sorted({learning_rate for learning_rate, *_ in tried})
+colors = dict(
+    zip(learning_rates, plt.colormaps["viridis"](np.linspace(0, 0.9, 6)), strict=True)
 )
 
 fig, ax = plt.subplots(figsize=(8, 5), layout="constrained")
 for key, course in tried.items():
     epochs, errors = zip(*course, strict=True)
-    last_round = len(course) == search.n_iterations_
+    in_last = len(course) == search.n_iterations_
     ax.plot(
         epochs,
         errors,
-        color=colours[key[0]],
+        color=colors[key[0]],
         marker="o",
-        markersize=6 if last_round else 4,
-        linewidth=2.5 if last_round else 1,
-        alpha=1 if last_round else 0.7,
+        markersize=6 if in_last else 4,
+        linewidth=2.5 if in_last else 1,
+        alpha=1 if in_last else 0.7,
     )
-for rate in rates:
-    ax.plot([], [], "o-", color=colours[rate], label=f"{rate:.2g}")
+for learning_rate in learning_rates:
+    ax.plot([], [], "o-", color=colors[learning_rate], label=f"{learning_rate:.2g}")
 ax.legend(title="learning_rate", frameon=False, loc="upper right")
 ax.set_xscale("log", base=3)
 ax.set(xticks=search.n_resources_, xticklabels=search.n_resources_)
-ax.set(yscale="log", xlabel="epochs (max_iter)", ylabel="error in cross-validation")
+ax.set(yscale="log", xlabel="epochs (max_iter)", ylabel="cross-validation error")
 ticks = [0.02, 0.05, 0.1, 0.2, 0.5, 1]
 ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
 ax.yaxis.set_minor_formatter("")
 ax.grid(alpha=0.3)
 ax.spines[["top", "right"]].set_visible(False)
 
-# Run as a script, this takes the name of a file to keep the picture in.
+# When run as a script, the first argument is the file to save the figure to.
 if len(sys.argv) > 1:
     fig.savefig(sys.argv[1], dpi=150)
-    print("the picture is in", sys.argv[1])
+    print("figure saved to", sys.argv[1])
 plt.show()

@@ -1,20 +1,21 @@
 """
-============================================
-Imbalanced classes: when one of them is rare
-============================================
+==================
+Imbalanced classes
+==================
 
-With thirty rows of one class for every row of the other, a network that never names
-the rare one is right nearly always. ``class_weight="balanced"`` makes both classes
-count the same; moving the threshold does it after training.
+With thirty samples of one class for each sample of the other, a network that never
+predicts the rare class is almost always right. ``class_weight="balanced"`` gives both
+classes the same total weight in training; tuning the decision threshold serves the same
+purpose after training.
 """
 
 # %%
 # Three classifiers
 # -----------------
-# The classes overlap. The second classifier weighs each row by the rarity of its class.
-# The third is trained without weights, so that its probabilities are those of the
-# data, and takes another threshold than one half: the one that gives the best balanced
-# accuracy in cross-validation.
+# The classes overlap. The second classifier weights each sample inversely to the
+# frequency of its class. The third is trained without weights, so its probabilities
+# reflect the class frequencies in the data; instead of 0.5, it uses the threshold with
+# the best balanced accuracy in cross-validation.
 
 import sys
 
@@ -30,7 +31,7 @@ N_COMMON, N_RARE = 6000, 200
 
 
 def draw(rng):
-    """Return points in a ring, the common class, and some in and about its middle."""
+    """Return a ring of points, the common class, and a rare class near its center."""
     angle = rng.uniform(0, 2 * np.pi, N_COMMON)
     radius = rng.normal(2.2, 0.6, N_COMMON)
     common = radius[:, np.newaxis] * np.column_stack([np.cos(angle), np.sin(angle)])
@@ -44,11 +45,11 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 models = {
-    "as it is": RMSpropMLPClassifier(random_state=0),
+    "unweighted": RMSpropMLPClassifier(random_state=0),
     'class_weight="balanced"': RMSpropMLPClassifier(
         class_weight="balanced", random_state=0
     ),
-    "threshold moved": TunedThresholdClassifierCV(
+    "tuned threshold": TunedThresholdClassifierCV(
         RMSpropMLPClassifier(random_state=0), scoring="balanced_accuracy", cv=3
     ),
 }
@@ -62,14 +63,14 @@ for name, model in models.items():
     print(f"  {name:24} {accuracy:8.3f} {common:15.3f} {rare:6.3f} {balanced:9.3f}")
 
 # %%
-# The price
-# ---------
-# Recall is the share of a class that is found. The first network finds the rare class
-# only where it is the more frequent one. The other two find most of it, and pay with
-# false alarms among the common one. Which is better depends on what a miss and an alarm
-# cost: with a dict as ``class_weight`` you can say so.
+# The trade-off
+# -------------
+# Recall is the fraction of a class that is detected. The first network detects the rare
+# class only where it outnumbers the common one. The other two detect most of it, at the
+# price of false alarms in the common class. Which is better depends on the costs of a
+# miss and of a false alarm; pass a dict as ``class_weight`` to reflect them.
 
-COLOURS = ["#0072B2", "#D55E00"]
+COLORS = ["#0072B2", "#D55E00"]
 
 fig, axes = plt.subplots(
     1, 4, figsize=(13, 3.6), layout="constrained", width_ratios=[1, 1, 1, 0.8]
@@ -78,24 +79,22 @@ for ax, (name, model) in zip(axes, models.items(), strict=False):
     DecisionBoundaryDisplay.from_estimator(
         model, X, response_method="predict", ax=ax, eps=0, cmap="RdBu_r", alpha=0.35
     )
-    for label, colour, size in zip((0, 1), COLOURS, (3, 14), strict=True):
-        ax.scatter(*X_test[y_test == label].T, s=size, color=colour, linewidths=0)
+    for label, color, size in zip((0, 1), COLORS, (3, 14), strict=True):
+        ax.scatter(*X_test[y_test == label].T, s=size, color=color, linewidths=0)
     ax.set(title=name, xticks=[], yticks=[], xlabel="", ylabel="", aspect="equal")
 
 bars = axes[-1]
-for label, (colour, of_class) in enumerate(
-    zip(COLOURS, ("common", "rare"), strict=True)
-):
+for label, (color, of_class) in enumerate(zip(COLORS, ("common", "rare"), strict=True)):
     heights = [recall[label] for recall in recalls.values()]
     offset = 0.4 * label - 0.2
-    bars.bar(np.arange(3) + offset, heights, 0.38, color=colour, label=of_class)
+    bars.bar(np.arange(3) + offset, heights, 0.38, color=color, label=of_class)
 bars.set(title="recall", ylim=(0, 1.25), yticks=[0, 0.5, 1], xticks=range(3))
-bars.set_xticklabels(["as it is", "balanced", "threshold"])
+bars.set_xticklabels(["unweighted", "balanced", "threshold"])
 bars.legend(frameon=False, loc="upper center", ncols=2)
 bars.spines[["top", "right"]].set_visible(False)
 
-# Run as a script, this takes the name of a file to keep the picture in.
+# When run as a script, the first argument is the file to save the figure to.
 if len(sys.argv) > 1:
     fig.savefig(sys.argv[1], dpi=150)
-    print("the picture is in", sys.argv[1])
+    print("figure saved to", sys.argv[1])
 plt.show()

@@ -3,15 +3,15 @@
 Learning-rate schedules
 =======================
 
-At a constant rate RMSprop never settles: its steps stay about as long as the learning
-rate. A schedule brings the rate down while training goes on.
+With a constant learning rate, RMSprop never settles: its steps remain about as long as
+the learning rate. A schedule reduces the learning rate during training.
 """
 
 # %%
-# The same network, five times
-# ----------------------------
-# The classes overlap, and some labels are wrong. Everything but the schedule is the
-# same: the start weights, the batches, the number of epochs.
+# One network, five schedules
+# ---------------------------
+# The classes overlap, and some labels are wrong. Everything but the schedule is
+# identical: the initial weights, the mini-batches and the maximum number of epochs.
 
 import sys
 import warnings
@@ -33,7 +33,7 @@ X_train, X_test, y_train, y_test = train_test_split(
     X, y, train_size=3000, random_state=0
 )
 
-# A constant rate and "plateau" have no planned end, and say so in a warning.
+# "constant" and "plateau" have no planned end: they warn if they reach `max_iter`.
 warnings.simplefilter("ignore", ConvergenceWarning)
 models = {
     schedule: RMSpropMLPClassifier(
@@ -48,21 +48,22 @@ models = {
     for schedule in SCHEDULES
 }
 
-print("              cost of the last epoch   accuracy   log-loss on the test set")
+print("                 final training cost   accuracy   log-loss (test set)")
 for schedule, model in models.items():
     accuracy = model.score(X_test, y_test)
     loss = log_loss(y_test, model.predict_proba(X_test))
     print(f"  {schedule:12} {model.loss_:21.3f} {accuracy:10.3f} {loss:10.3f}")
 
 # %%
-# What the schedules do
-# ---------------------
-# The cost wavers as long as the rate is high, and falls with it. ``"cosine"``,
-# ``"linear"`` and ``"one_cycle"`` need to know how many epochs there are; ``"plateau"``
-# waits until the cost stops falling, and divides the rate by five. That lower costs on
-# the training rows are better is not said: the test set decides.
+# The effect of the schedules
+# ---------------------------
+# The cost fluctuates as long as the learning rate is high, and falls with it.
+# ``"cosine"``, ``"linear"`` and ``"one_cycle"`` require the number of epochs to be
+# known in advance; ``"plateau"`` waits until the cost stops falling, then divides the
+# learning rate by five. A lower training cost is not necessarily better: the test set
+# decides.
 
-COLOURS = dict(
+COLORS = dict(
     zip(SCHEDULES, ["#444444", "#56B4E9", "#D55E00", "#009E73", "#CC79A7"], strict=True)
 )
 
@@ -71,7 +72,7 @@ for schedule, model in models.items():
     for ax, name in zip(axes, ("learning_rate", "loss"), strict=True):
         values = [record[name] for record in model.history_]
         epochs = range(1, len(values) + 1)
-        ax.plot(epochs, values, color=COLOURS[schedule], label=schedule, linewidth=1.8)
+        ax.plot(epochs, values, color=COLORS[schedule], label=schedule, linewidth=1.8)
 axes[0].set(yscale="log", ylabel="learning rate")
 axes[0].legend(frameon=False, ncols=len(SCHEDULES), loc="lower left")
 axes[1].set(xlabel="epoch", ylabel="mean cost")
@@ -79,8 +80,8 @@ for ax in axes:
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
 
-# Run as a script, this takes the name of a file to keep the picture in.
+# When run as a script, the first argument is the file to save the figure to.
 if len(sys.argv) > 1:
     fig.savefig(sys.argv[1], dpi=150)
-    print("the picture is in", sys.argv[1])
+    print("figure saved to", sys.argv[1])
 plt.show()

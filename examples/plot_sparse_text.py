@@ -1,18 +1,19 @@
 """
-===========================================
-Sparse text: many features, few in each row
-===========================================
+========================================
+Text classification with sparse features
+========================================
 
-A text as a row of a table has a column for every word, nearly all of them zero. The
-classifier takes such sparse matrices as they are, and never makes them dense.
+When texts are represented by their words, there is one feature per word, and nearly all
+of the values are zero. The classifier accepts such sparse matrices and never converts
+them to dense arrays.
 """
 
 # %%
-# Which part of SciPy is it?
-# --------------------------
-# The texts are the docstrings of SciPy, which is installed with scikit-learn; the
-# classes are the subpackages that they come from. Code and the lines with parameters'
-# names are left out, so that the words have to tell.
+# Which SciPy subpackage is it?
+# -----------------------------
+# The texts are the docstrings of SciPy, which is installed along with scikit-learn; the
+# classes are the subpackages they come from. Lines with code or parameter names are
+# removed, so that the classifier has to rely on the prose.
 
 import importlib
 import inspect
@@ -35,7 +36,7 @@ SUBPACKAGES = [
 
 
 def texts_of(subpackage):
-    """Return the docstrings of what a subpackage exports, without code and names."""
+    """Yield the docstrings of a subpackage's public names, without code."""
     module = importlib.import_module(f"scipy.{subpackage}")
     for name in module.__all__:
         text = inspect.getdoc(getattr(module, name)) or ""
@@ -46,7 +47,7 @@ def texts_of(subpackage):
             yield "\n".join(lines)
 
 
-# Some names only warn that they have moved.
+# Some names are deprecated and raise a warning.
 warnings.simplefilter("ignore", DeprecationWarning)
 texts, labels = [], []
 for subpackage in SUBPACKAGES:
@@ -60,8 +61,8 @@ texts_train, texts_test, y_train, y_test = train_test_split(
 # %%
 # Training
 # --------
-# Sparse data are not standardised by default: dividing each column by its standard
-# deviation would give rare words the weight of frequent ones.
+# Sparse data are not standardized by default: dividing each column by its standard
+# deviation would give rare words the same weight as frequent ones.
 
 vectorizer = TfidfVectorizer(
     min_df=3, token_pattern=r"[a-zA-Z]{3,}", stop_words="english"
@@ -72,16 +73,14 @@ model.fit(texts_train, y_train)
 X_train = vectorizer.transform(texts_train)
 accuracy = model.score(texts_test, y_test)
 share = X_train.nnz / np.prod(X_train.shape)
-print(
-    f"{len(texts_train)} texts, {X_train.shape[1]} words, {share:.1%} of them not zero"
-)
-print(f"accuracy on {len(texts_test)} other texts: {accuracy:.3f}")
+print(f"{len(texts_train)} texts, {X_train.shape[1]} words, {share:.1%} nonzero values")
+print(f"accuracy on {len(texts_test)} test texts: {accuracy:.3f}")
 
 # %%
-# The words
-# ---------
-# What does the network make of a text that is a single word? For every class these are
-# the words that it is surest of, with their probabilities.
+# The most indicative words
+# -------------------------
+# What does the network predict for a text that consists of a single word? For each
+# class, the plot shows the words with the highest predicted probabilities.
 
 words = vectorizer.get_feature_names_out()
 frequent = np.flatnonzero((X_train > 0).sum(axis=0) >= 10)
@@ -95,15 +94,15 @@ fig, axes = plt.subplots(
 for ax, subpackage, column in zip(
     axes.flat, model.classes_, probability.T, strict=True
 ):
-    surest = np.argsort(column)[-N_WORDS:]
-    ax.barh(words[frequent][surest], column[surest], color="#0072B2", alpha=0.8)
+    top = np.argsort(column)[-N_WORDS:]
+    ax.barh(words[frequent][top], column[top], color="#0072B2", alpha=0.8)
     ax.set(title=subpackage, xlim=(0, 1), xticks=[0, 0.5, 1])
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
-fig.supxlabel("probability of the class, given this word alone")
+fig.supxlabel("predicted probability of the class for this word alone")
 
-# Run as a script, this takes the name of a file to keep the picture in.
+# When run as a script, the first argument is the file to save the figure to.
 if len(sys.argv) > 1:
     fig.savefig(sys.argv[1], dpi=150)
-    print("the picture is in", sys.argv[1])
+    print("figure saved to", sys.argv[1])
 plt.show()

@@ -62,19 +62,20 @@ def test_plot_quickstart(run_example):
     cost = [float(number) for number in re.findall(r"mean cost ([\d.]+)", output)]
     assert len(cost) > 3
     assert cost == sorted(cost, reverse=True)
-    assert float(re.search(r"other digits: ([\d.]+)", output)[1]) > 0.95
-    read, written = re.search(r"reads ([\d ]+) where it says ([\d ]+)", output).groups()
-    agreeing = [a == b for a, b in zip(read.split(), written.split(), strict=True)]
+    assert float(re.search(r"test digits: ([\d.]+)", output)[1]) > 0.95
+    lines = r"loaded model: ([\d ]+)\ntrue labels: +([\d ]+)\n"
+    predicted, true = re.search(lines, output).groups()
+    agreeing = [a == b for a, b in zip(predicted.split(), true.split(), strict=True)]
     assert len(agreeing) == 10
     assert sum(agreeing) >= 8
-    # Digits that are read right have a blue number, the others a vermilion one.
+    # Correctly classified digits have a blue number, the others a vermilion one.
     assert {(0, 114, 178), (213, 94, 0)} <= _colours(picture)
 
 
 def test_plot_grid_search(run_example):
     output, picture = run_example("plot_grid_search")
-    assert float(re.search(r"in cross-validation: ([\d.]+)", output)[1]) > 0.95
-    assert float(re.search(r"on the test set: ([\d.]+)", output)[1]) > 0.95
+    assert float(re.search(r"cross-validation accuracy: ([\d.]+)", output)[1]) > 0.95
+    assert float(re.search(r"test accuracy: ([\d.]+)", output)[1]) > 0.95
     # The frame of the best cell.
     assert (213, 94, 0) in _colours(picture)
 
@@ -89,21 +90,21 @@ def test_plot_streaming(run_example):
         assert fitted_once[0] + 0.2 < before < best[0]
         assert fitted_once[1] + 0.05 < after < best[1]
     # What the text says of beta.
-    quick = accuracy["goes on, learning_rate=0.01, beta=0.99"]
-    slow = accuracy["goes on, learning_rate=0.01, beta=0.9"]
+    quick = accuracy["updated, learning_rate=0.01, beta=0.99"]
+    slow = accuracy["updated, learning_rate=0.01, beta=0.9"]
     assert quick[1] > slow[1] + 0.02
     assert (213, 94, 0) in _colours(picture)
 
 
 def test_plot_ravine(run_example):
     output, picture = run_example("plot_ravine")
-    along, across = (_table(part, 1) for part in output.split("across both"))
-    assert len(along) == len(across) == 3
-    # Along a parameter RMSprop is far ahead, across both it is not.
-    (rmsprop,) = along.pop("RMSprop")
-    assert all(rmsprop < cost / 100 for (cost,) in along.values())
-    (rmsprop,) = across.pop("RMSprop")
-    assert any(rmsprop > cost / 100 for (cost,) in across.values())
+    aligned, rotated = (_table(part, 1) for part in output.split("rotated"))
+    assert len(aligned) == len(rotated) == 3
+    # RMSprop is far ahead in the axis-aligned ravine, but not in the rotated one.
+    (rmsprop,) = aligned.pop("RMSprop")
+    assert all(rmsprop < cost / 100 for (cost,) in aligned.values())
+    (rmsprop,) = rotated.pop("RMSprop")
+    assert any(rmsprop > cost / 100 for (cost,) in rotated.values())
     assert {(230, 159, 0), (0, 114, 178), (213, 94, 0)} <= _colours(picture)
 
 
@@ -113,9 +114,9 @@ def test_plot_beta(run_example):
     first = {name: numbers[0] for name, numbers in rows.items()}
     # 1 / sqrt(1 - beta)
     assert first == {"beta=0.5": 1.41, "beta=0.9": 3.16, "beta=0.99": 10.0}
-    _, _, begins, again = zip(*rows.values(), strict=True)
-    assert list(begins) == sorted(begins)
-    assert list(again) == sorted(again, reverse=True)
+    _, _, starts, over = zip(*rows.values(), strict=True)
+    assert list(starts) == sorted(starts)
+    assert list(over) == sorted(over, reverse=True)
     assert {(0, 158, 115), (0, 114, 178), (213, 94, 0)} <= _colours(picture)
 
 
@@ -136,12 +137,12 @@ def test_plot_schedules(run_example):
 def test_plot_early_stopping(run_example):
     output, _ = run_example("plot_early_stopping")
     rows = _table(output, 3)
-    assert rows["trained on"][0] == 150
-    assert rows["stopped early"][0] < 100
-    # The log-loss of the one that trained on is the worst.
+    assert rows["no early stopping"][0] == 150
+    assert rows["early stopping"][0] < 100
+    # Without early stopping the log-loss is the worst.
     loss = {name: numbers[2] for name, numbers in rows.items()}
-    assert loss["trained on"] > max(loss["stopped early"], 0.3)
-    assert loss["trained on"] > loss["defaults, on all rows"]
+    assert loss["no early stopping"] > max(loss["early stopping"], 0.3)
+    assert loss["no early stopping"] > loss["defaults, all samples"]
 
 
 def test_plot_decision_boundaries(run_example):
@@ -160,14 +161,14 @@ def test_plot_halving_search(run_example):
     output, _ = run_example("plot_halving_search")
     rounds = re.findall(r"^ *(\d+) candidates for +(\d+) epochs$", output, re.MULTILINE)
     assert rounds == [("48", "2"), ("16", "6"), ("6", "18"), ("2", "54")]
-    assert "408 epochs for each fold instead of 2592" in output
-    assert float(re.search(r"on the test set: ([\d.]+)", output)[1]) > 0.95
+    assert "408 epochs per fold instead of 2592" in output
+    assert float(re.search(r"test accuracy: ([\d.]+)", output)[1]) > 0.95
 
 
 def test_plot_imbalanced(run_example):
     output, picture = run_example("plot_imbalanced")
     rows = _table(output, 4)
-    plain = rows.pop("as it is")
+    plain = rows.pop("unweighted")
     assert len(rows) == 2
     for accuracy, common, rare, balanced in rows.values():
         assert accuracy < plain[0]
@@ -179,18 +180,18 @@ def test_plot_imbalanced(run_example):
 
 def test_plot_sparse_text(run_example):
     output, picture = run_example("plot_sparse_text")
-    assert float(re.search(r"([\d.]+)% of them not zero", output)[1]) < 10
+    assert float(re.search(r"([\d.]+)% nonzero values", output)[1]) < 10
     # The most frequent of the ten classes makes up less than a third.
-    assert float(re.search(r"other texts: ([\d.]+)", output)[1]) > 0.8
+    assert float(re.search(r"test texts: ([\d.]+)", output)[1]) > 0.8
     assert (51, 142, 193) in _colours(picture)
 
 
 def test_plot_deep_network(run_example):
     output, picture = run_example("plot_deep_network")
     accuracy = dict(
-        re.findall(r"^(.*?) +accuracy on the test set ([\d.]+)$", output, re.MULTILINE)
+        re.findall(r"^(.*?) +test accuracy ([\d.]+)$", output, re.MULTILINE)
     )
-    rmsprop = float(accuracy.pop("RMSprop, rate 0.002"))
+    rmsprop = float(accuracy.pop("RMSprop, learning rate 0.002"))
     assert len(accuracy) == 5
     # It is 0.8 to 0.93, by the seed; 0.1 is chance.
     assert rmsprop > 0.6
