@@ -62,6 +62,7 @@ for name, model in models.items():
     accuracy = model.score(X_test, y_test)
     loss = log_loss(y_test, model.predict_proba(X_test))
     print(f"  {name:22} {model.n_iter_:6} {accuracy:10.3f} {loss:10.3f}")
+print("best epoch with early stopping:", models["early stopping"].best_epoch_)
 
 # %%
 # The history
@@ -69,11 +70,11 @@ for name, model in models.items():
 # ``history_`` has one record per epoch and can be turned into a data frame;
 # ``TrainingHistoryDisplay`` plots it. On the left, the training cost keeps falling
 # while the validation loss rises: the network becomes more and more confident about
-# noise. On the right, training stopped ten epochs after the best one, which is marked
-# and whose weights the model keeps. The default settings need no validation set and use
-# all samples for training: the learning rate decays, and a penalty keeps the weights
-# small. With labels as noisy as these, that model is as accurate but overconfident, as
-# its log-loss shows.
+# noise. On the right, training stopped ten epochs after the best one, ``best_epoch_``,
+# which is marked and whose weights the model keeps. The default settings need no
+# validation set and use all samples for training: the learning rate decays, and a
+# penalty keeps the weights small. With labels as noisy as these, that model is as
+# accurate but overconfident, as its log-loss shows.
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 for ax, name in zip(axes, ("no early stopping", "early stopping"), strict=True):

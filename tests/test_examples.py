@@ -139,6 +139,8 @@ def test_plot_early_stopping(run_example):
     rows = _table(output, 3)
     assert rows["no early stopping"][0] == 150
     assert rows["early stopping"][0] < 100
+    best_epoch = int(re.search(r"best epoch with early stopping: (\d+)", output)[1])
+    assert 1 <= best_epoch <= rows["early stopping"][0]
     # Without early stopping the log-loss is the worst.
     loss = {name: numbers[2] for name, numbers in rows.items()}
     assert loss["no early stopping"] > max(loss["early stopping"], 0.3)
