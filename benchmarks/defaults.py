@@ -28,7 +28,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks import _defaults_report, _levers
+from benchmarks import _defaults_report
 from benchmarks._data_sets import load_sets, parts
 from sk_rmsprop import RMSpropMLPClassifier
 
@@ -100,20 +100,11 @@ RECIPES = {
         "max_iter": 80,
     },
 }
-LEVERS = {
-    "bias correction": _levers.BiasCorrection,
-    "output layer starts at 0": _levers.ZeroOutputLayer,
-    "biases are decayed too": _levers.DecayedBiases,
-    "biases at 0.1 of the rate": _levers.SlowBiases,
-    "first layer at 3 times the rate": _levers.FastFirstLayer,
-    "averaged weights": _levers.AveragedWeights,
-}
 
 # The configurations by name: class and parameters.
 OURS = {
     DEFAULT: (RMSpropMLPClassifier, {}),
     **{name: (RMSpropMLPClassifier, changed) for name, changed in ABLATIONS.items()},
-    **{name: (lever, {}) for name, lever in LEVERS.items()},
     **{name: (RMSpropMLPClassifier, changed) for name, changed in RECIPES.items()},
 }
 
