@@ -1,1 +1,1 @@
-"""What training and prediction cost, measured side by side with other libraries."""
+"""The cost of training and prediction, measured side by side with other libraries."""

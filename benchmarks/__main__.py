@@ -1,6 +1,6 @@
 """The command: ``python -m benchmarks``.
 
-Nothing here may import NumPy: the environment is set first.
+This module must not import NumPy: the environment variables have to be set first.
 """
 
 import argparse
@@ -11,10 +11,10 @@ from pathlib import Path
 from benchmarks._parts import PARTS
 from benchmarks._settings import PEERS, Settings
 
-# They force other kernels than the processor's own.
+# These force kernels other than those for the processor at hand.
 FORCED_KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
-# PJRT_NPROC is what JAX reads.
+# JAX reads PJRT_NPROC.
 THREAD_COUNTS = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -24,7 +24,7 @@ THREAD_COUNTS = (
 
 
 def main(argv=None):
-    """Run the command; return its exit status."""
+    """Run the command and return its exit status."""
     options = parser().parse_args(argv)
     for name in FORCED_KERNELS:
         os.environ.pop(name, None)
@@ -46,8 +46,8 @@ def parser():
     on_request = [name for name, part in PARTS.items() if not part.by_default]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure sk_rmsprop beside other libraries; write JSON, Markdown "
-        "and plots.",
+        description="Compare sk_rmsprop with other libraries; write JSON files, a "
+        "Markdown page and plots.",
         epilog=f"Parts: {', '.join(PARTS)}.",
     )
     parser.add_argument(
@@ -60,32 +60,34 @@ def parser():
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="tiny sizes: shows that everything runs, its figures mean nothing",
+        help="tiny sizes, to check that everything runs; the numbers are meaningless",
     )
     parser.add_argument(
-        "--repeats", type=_positive, help="timed runs of everything (default: 7)"
+        "--repeats", type=_positive, help="number of timed runs (default: 7)"
     )
     parser.add_argument(
         "--peers",
         type=_names(PEERS),
         default=list(PEERS),
         metavar="PEER,...",
-        help=f"libraries to compare with, of {', '.join(PEERS)} (default: those "
-        "installed)",
+        help=f"libraries to compare with, out of {', '.join(PEERS)} (default: all that "
+        "are installed)",
     )
     parser.add_argument(
-        "--threads", type=_positive, help="threads (default: what each library takes)"
+        "--threads",
+        type=_positive,
+        help="number of threads (default: each library decides)",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path(__file__).parent / "results",
-        help="folder of the results (default: benchmarks/results)",
+        help="folder for the results (default: benchmarks/results)",
     )
     parser.add_argument(
         "--report",
         action="store_true",
-        help="measure nothing, write Markdown and plots anew from the JSON files",
+        help="regenerate Markdown and plots from the JSON files without measuring",
     )
     _add_data_options(parser)
     return parser
@@ -96,20 +98,20 @@ def _add_data_options(parser):
         "--data",
         type=Path,
         help="folder with Fashion-MNIST, as fashion_mnist.npz (X_train, y_train, "
-        "X_test, y_test) or as its four idx files",
+        "X_test, y_test) or as the four original idx files",
     )
     parser.add_argument(
-        "--openml", action="store_true", help="get Fashion-MNIST from OpenML"
+        "--openml", action="store_true", help="download Fashion-MNIST from OpenML"
     )
     parser.add_argument(
         "--file-gib",
         type=float,
-        help="size of the file of the part out_of_core (default: 4)",
+        help="size in GiB of the file for the part out_of_core (default: 4)",
     )
     parser.add_argument(
         "--scratch",
         type=Path,
-        help="folder for that file, on a disk (default: the system's temporary one)",
+        help="folder for that file, on a disk (default: the system's temporary folder)",
     )
 
 
@@ -127,14 +129,14 @@ def _settings(options):
 
 
 def _names(known):
-    """Return the conversion of a comma-separated list of names among `known`."""
+    """Return a converter for a comma-separated list of names among `known`."""
 
     def names(text):
         chosen = text.split(",")
         for name in chosen:
             if name not in known:
                 raise argparse.ArgumentTypeError(
-                    f"{name!r} is none of {', '.join(known)}"
+                    f"{name!r} is not one of {', '.join(known)}"
                 )
         return chosen
 

@@ -1,4 +1,4 @@
-"""Real data sets for the study of the defaults: scikit-learn's, files, OpenML's."""
+"""Real data sets for the study of the defaults: scikit-learn, files, OpenML."""
 
 from pathlib import Path
 
@@ -19,19 +19,19 @@ SMALL_SETS = {
     "digits": load_digits,
 }
 
-# Test parts are cut to this many rows: more would cost time and tell nothing new.
-MAX_TEST_ROWS = 10_000
+# Test sets are cut to this size: larger ones take longer and add no information.
+MAX_TEST_SAMPLES = 10_000
 
 
 def load_sets(folder, openml):
-    """Return a dict of functions that load a data set each, by name.
+    """Return a dict from names to functions that each load a data set.
 
-    Each returns the training part and the test part as (X, y), or all of it and None.
+    A function returns the training and test sets as (X, y) each, or all data and None.
     """
     sets = {name: _small_set(load) for name, load in SMALL_SETS.items()}
     for path in sorted(Path(folder).glob("*.npz")) if folder else []:
         with np.load(path, allow_pickle=False) as file:
-            if "X" in file or "X_train" in file:  # Sparse sets are not part of it.
+            if "X" in file or "X_train" in file:  # Sparse data sets are left out.
                 sets[path.stem] = lambda path=path: _npz_set(path)
     for number in openml:
         sets[f"openml_{number}"] = lambda number=number: _openml_set(number)
@@ -39,7 +39,7 @@ def load_sets(folder, openml):
 
 
 def parts(train, test, n_rows, seed):
-    """Return X_train, y_train, X_test, y_test with at most `n_rows` training rows."""
+    """Return X_train, y_train, X_test, y_test with up to `n_rows` training samples."""
     if test is None:
         X, X_test, y, y_test = train_test_split(
             *train, test_size=0.3, stratify=train[1], random_state=seed
@@ -50,9 +50,9 @@ def parts(train, test, n_rows, seed):
         X, _, y, _ = train_test_split(
             X, y, train_size=n_rows, stratify=y, random_state=seed
         )
-    if len(y_test) > MAX_TEST_ROWS:
+    if len(y_test) > MAX_TEST_SAMPLES:
         _, X_test, _, y_test = train_test_split(
-            X_test, y_test, test_size=MAX_TEST_ROWS, random_state=seed
+            X_test, y_test, test_size=MAX_TEST_SAMPLES, random_state=seed
         )
     return X, y, X_test, y_test
 

@@ -1,4 +1,4 @@
-"""Tables and plots of the study of the defaults, from its records alone."""
+"""Tables and plots for the study of the defaults, from its records alone."""
 
 from collections import defaultdict
 from importlib.util import find_spec
@@ -11,7 +11,8 @@ DEFAULT = "default"
 REFERENCE = "MLPClassifier"
 SCORES = ("accuracy", "log_loss", "seconds")
 
-# What is ranked and drawn, and how; all others are variants of the default.
+# The models that are ranked and plotted, with their markers; all others are variants of
+# the default.
 MARKS = {
     DEFAULT: ("*", "#D55E00"),
     "MLPClassifier": ("o", "#0072B2"),
@@ -23,12 +24,12 @@ COMPARED = tuple(MARKS)
 
 
 def write(folder, records):
-    """Write the page and its plot; return the page's path."""
+    """Write the page and its plot, and return the path of the page."""
     records = list(records)
     scaled = [record for record in records if record["data"] == "scaled"]
     on_all_sets = _on_all_sets(scaled)
     tables = [*_by_size(scaled), *_by_set(scaled), _ablation(scaled), _raw(records)]
-    lines = ["# The defaults, compared", "", *markdown(_comparison(on_all_sets))]
+    lines = ["# Comparison of the defaults", "", *markdown(_comparison(on_all_sets))]
     if find_spec("matplotlib"):
         draw(on_all_sets).savefig(folder / "defaults.png", dpi=150)
         lines += ["![Accuracy and log-loss against time](defaults.png)", ""]
@@ -40,7 +41,7 @@ def write(folder, records):
 
 
 def _on_all_sets(records):
-    """Return the records of those numbers of rows that were measured on all sets."""
+    """Return the records of the sample sizes that were measured on all data sets."""
     sets_of_size = defaultdict(set)
     for record in records:
         sets_of_size[record["n_rows"]].add(record["set"])
@@ -49,7 +50,7 @@ def _on_all_sets(records):
 
 
 def _cells(records):
-    """Return scores by configuration and case, a case being (set, n_rows, seed)."""
+    """Return the scores by configuration and case, a tuple (set, n_rows, seed)."""
     cells = defaultdict(dict)
     for record in records:
         case = record["set"], record["n_rows"], record["seed"]
@@ -58,7 +59,7 @@ def _cells(records):
 
 
 def _common(cells, names):
-    """Return the cases that all of these configurations have."""
+    """Return the cases that all of these configurations have in common."""
     return sorted(set.intersection(*(set(cells[name]) for name in names)))
 
 
@@ -67,7 +68,7 @@ def _means(cells, name, cases):
 
 
 def _mean_ranks(cells, names, cases, score, sign):
-    """Return the mean rank of each configuration, 1 being the best."""
+    """Return the mean rank of each configuration, where 1 is the best."""
     ranks = dict.fromkeys(names, 0.0)
     for case in cases:
         values = {name: sign * cells[name][case][score] for name in names}
@@ -84,7 +85,7 @@ def _compared(cells):
 
 def _comparison(records, title=None):
     sizes = [f"{size:,}" for size in sorted({record["n_rows"] for record in records})]
-    title = title or f"All sets, with at most {', '.join(sizes)} training rows"
+    title = title or f"All data sets, at most {', '.join(sizes)} training samples"
     cells = _cells(records)
     names = _compared(cells)
     cases = _common(cells, names)
@@ -97,10 +98,11 @@ def _comparison(records, title=None):
             [name, f"{accuracy:.4f}", f"{loss:.4f}", number(seconds)]
             + [f"{ranks[name]:.2f}" for ranks in (accuracy_ranks, loss_ranks)]
         )
-    header = ["", "accuracy", "log-loss", "seconds", "rank, accuracy", "rank, loss"]
+    header = ["", "accuracy", "log-loss", "seconds"]
+    header += ["rank by accuracy", "rank by log-loss"]
     seeds = {case[2] for case in cases}
     sets = {case[0] for case in cases}
-    note = f"Means over {len(sets)} sets; seeds of each: {len(seeds)}."
+    note = f"Means over {len(sets)} data sets; seeds per data set: {len(seeds)}."
     return Table(title, header, rows, note=note)
 
 
@@ -108,11 +110,11 @@ def _by_size(records):
     sizes = sorted({record["n_rows"] for record in records})
     for size in sizes:
         chosen = [record for record in records if record["n_rows"] == size]
-        yield _comparison(chosen, f"At most {size:,} training rows")
+        yield _comparison(chosen, f"At most {size:,} training samples")
 
 
 def _by_set(records):
-    """Yield, for each size, the default beside `REFERENCE` on every set."""
+    """Yield a comparison of the default with `REFERENCE` by data set for each size."""
     cells = _cells(records)
     if REFERENCE not in cells:
         return
@@ -127,13 +129,14 @@ def _by_set(records):
                 + [f"{ours[1]:.3f}", f"{ours[1] - theirs[1]:+.3f}"]
                 + [number(ours[2]), number(theirs[2] / ours[2])]
             )
-        header = ["set", "accuracy", "points above", "log-loss", "difference"]
-        header += ["seconds", "times as fast"]
-        yield Table(f"Beside {REFERENCE}, at most {size:,} rows", header, rows)
+        header = ["data set", "accuracy", "difference in points"]
+        header += ["log-loss", "difference", "seconds", "speedup"]
+        title = f"Compared with {REFERENCE}, at most {size:,} training samples"
+        yield Table(title, header, rows)
 
 
 def _ablation(records):
-    """Return what each change of the default does, with twice its standard error."""
+    """Return the effect of each change to the default, with two standard errors."""
     cells = _cells(records)
     variants = [name for name in cells if name not in COMPARED]
     if not variants:
@@ -147,9 +150,9 @@ def _ablation(records):
         rows.append(
             [name, _with_error(points, 2), _with_error(changes[1], 4), f"{slower:.2f}"]
         )
-    header = ["change", "points of accuracy", "log-loss", "times the seconds"]
+    header = ["change", "accuracy in points", "log-loss", "relative time"]
     note = "Differences from the default, ± twice their standard error over seeds."
-    return Table("One lever at a time", header, rows, note=note)
+    return Table("One change at a time", header, rows, note=note)
 
 
 def _change_by_seed(cells, name, cases, score):
@@ -173,7 +176,7 @@ def _with_error(values, digits):
 
 
 def _raw(records):
-    """Return the accuracies on columns as they are, beside those behind a scaler."""
+    """Return the scores on unscaled features next to those on scaled ones."""
     by_data = {
         data: _cells(record for record in records if record["data"] == data)
         for data in ("scaled", "raw")
@@ -186,12 +189,12 @@ def _raw(records):
             [name, f"{scaled[0]:.4f}", f"{raw[0]:.4f}"]
             + [f"{scaled[1]:.4f}", f"{raw[1]:.4f}"]
         )
-    header = ["", "accuracy, scaled", "raw", "log-loss, scaled", "raw"]
+    header = ["", "accuracy, scaled", "unscaled", "log-loss, scaled", "unscaled"]
     return Table("Without a scaler", header, rows) if rows else None
 
 
 def draw(records):
-    """Return accuracy and log-loss against seconds, one point per configuration."""
+    """Plot accuracy and log-loss against fit time, one point per configuration."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     from benchmarks._plots import legend_below, new_figure
@@ -203,12 +206,12 @@ def draw(records):
         for name in _compared(cells):
             values = dict(zip(SCORES, _means(cells, name, cases), strict=True))
             label = "RMSpropMLPClassifier" if name == DEFAULT else name
-            marker, colour = MARKS[name]
+            marker, color = MARKS[name]
             ax.plot(
                 values["seconds"],
                 values[score],
                 marker,
-                color=colour,
+                color=color,
                 markersize=11,
                 label=label,
             )
@@ -217,6 +220,6 @@ def draw(records):
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.margins(x=0.15, y=0.15)
-        ax.set(xlabel="seconds of a fit (mean)", ylabel=score.replace("_", "-"))
+        ax.set(xlabel="mean fit time in seconds", ylabel=score.replace("_", "-"))
     legend_below(figure, axes[0])
     return figure

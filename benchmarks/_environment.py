@@ -1,4 +1,4 @@
-"""What the measurements were made with: the header of the report."""
+"""The environment of the measurements: the header of the report."""
 
 import json
 import os
@@ -21,13 +21,13 @@ PACKAGES = (
     "jax",
 )
 
-# In a process of its own SciPy's BLAS, which does no products here, is not loaded.
+# In a separate process, SciPy's BLAS is not loaded; it computes no products here.
 NUMPY_BLAS = (
     "import json, numpy, threadpoolctl; "
     "print(json.dumps(threadpoolctl.threadpool_info()))"
 )
 
-# What may differ between parts that were measured under the same conditions.
+# Entries that may differ between parts measured under the same conditions.
 VOLATILE = ("date", "load average")
 
 
@@ -61,7 +61,7 @@ def _n_processors():
 
 
 def _blas():
-    """Return name, version, kernel and threads of the BLAS that NumPy calls."""
+    """Return the name, version, kernels and threads of the BLAS used by NumPy."""
     command = [sys.executable, "-c", NUMPY_BLAS]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     libraries = [

@@ -1,4 +1,4 @@
-"""Reading Fashion-MNIST from a folder, or from OpenML."""
+"""Read Fashion-MNIST from a folder or from OpenML."""
 
 import gzip
 import struct
@@ -19,7 +19,7 @@ N_TRAIN = 60_000
 
 
 def fashion_mnist(settings):
-    """Return X_train, y_train, X_test and y_test, X in float32 and within [0, 1]."""
+    """Return X_train, y_train, X_test and y_test, with X as float32 in [0, 1]."""
     if settings.data_folder is not None:
         X_train, y_train, X_test, y_test = _from_folder(settings.data_folder)
     elif settings.openml:
@@ -42,7 +42,7 @@ def _from_folder(folder):
 
 
 def _read_idx(folder, stem):
-    """Read one file of the format of the MNIST database, compressed or not."""
+    """Read a file in the format of the MNIST database, compressed or not."""
     path = Path(folder, stem)
     if path.exists():
         content = path.read_bytes()

@@ -2,12 +2,12 @@
 
 `PARTS` is the only list of them. A part is a module of this package with
 
-- ``measure(settings)``: returns what was measured, as JSON can hold it, or raises
+- ``measure(settings)``: returns the measurements as JSON-serializable data, or raises
   `Skipped`;
-- ``tables(data)``: returns that as a list of `benchmarks._report.Table`;
-- ``draw(data)``: returns it as a Matplotlib figure, or None.
+- ``tables(data)``: returns them as a list of `benchmarks._report.Table`;
+- ``draw(data)``: returns them as a Matplotlib figure, or None.
 
-This module imports none of them: their imports would load NumPy.
+This module does not import the parts, because that would load NumPy.
 """
 
 from typing import NamedTuple
@@ -22,17 +22,17 @@ class Part(NamedTuple):
 
 PARTS = {
     "steps": Part("Training steps"),
-    "threads": Part("Threads of the BLAS"),
-    "scaling": Part("Cost against the sizes of data and network"),
+    "threads": Part("BLAS threads"),
+    "scaling": Part("Scaling with the size of data and network"),
     "predict": Part("Prediction"),
-    "partial_fit": Part("Training on a few rows"),
+    "partial_fit": Part("Training on a few samples"),
     "grid_search": Part("Grid search"),
-    "memory": Part("Memory beside the data"),
-    "accuracy": Part("Time to an accuracy"),
+    "memory": Part("Memory usage"),
+    "accuracy": Part("Time to a target accuracy"),
     "import_time": Part("Import time"),
-    "out_of_core": Part("Data larger than the memory", by_default=False),
+    "out_of_core": Part("Data larger than memory", by_default=False),
 }
 
 
 class Skipped(Exception):
-    """A part cannot run here; the message says why."""
+    """Raised if a part cannot run here; the message gives the reason."""

@@ -1,9 +1,9 @@
-"""How each library trains: one small adapter for each.
+"""Training with each library: one small adapter per library.
 
-``BUILDERS[library](task)`` prepares all that users prepare once and returns a
-function that trains for ``task.n_epochs`` epochs. All use ReLU, softmax outputs,
-mean cross-entropy, shuffled batches, and RMSprop with the same hyperparameters;
-scikit-learn, which has no RMSprop, uses Adam.
+``BUILDERS[library](task)`` does the preparation that users do once and returns a
+function that trains for ``task.n_epochs`` epochs. All libraries use ReLU, softmax
+outputs, mean cross-entropy, shuffled mini-batches, and RMSprop with the same
+hyperparameters, except for scikit-learn, which has no RMSprop and uses Adam.
 """
 
 import functools
@@ -26,12 +26,12 @@ EPSILON = 1e-8
 
 WARM_UP_SECONDS = 0.1
 
-# Not a library, but what any in NumPy has to spend.
+# Not a library, but a lower bound for any implementation in NumPy.
 FLOOR = "matrix products alone"
 
 
 def libraries(settings):
-    """Return our name and those of the chosen peers that are installed."""
+    """Return our name and the names of the selected peers that are installed."""
     installed = [
         name for name in settings.peers if all(find_spec(n) for n in PEERS[name])
     ]
@@ -39,14 +39,14 @@ def libraries(settings):
 
 
 def train_seconds(library, task):
-    """Return how long the training takes, without its preparation."""
+    """Return the training time in seconds, excluding the preparation."""
     with without_convergence_warnings():
         _warm_up(_prepared(library, task._replace(n_epochs=1)))
         return seconds(_prepared(library, task))
 
 
 def _warm_up(train):
-    """Train for a while: the caches have cooled down while other libraries ran."""
+    """Train for a while, as caches have gone cold while other libraries ran."""
     end = perf_counter() + WARM_UP_SECONDS
     while perf_counter() < end:
         train()
@@ -54,7 +54,7 @@ def _warm_up(train):
 
 @contextmanager
 def without_convergence_warnings():
-    """Silence them: numbers of epochs are fixed, no run is meant to converge."""
+    """Silence them: the number of epochs is fixed, and no run is meant to converge."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*not converged|.*hasn't converged")
         yield
@@ -66,9 +66,9 @@ def _prepared(library, task):
 
 
 def our_classifier(hidden_layer_sizes, *, batch_size=200, **params):
-    """Return our classifier, set to do what the others do, and nothing else.
+    """Return our classifier, configured to do what the others do and nothing else.
 
-    The default batch size is that of scikit-learn's.
+    The default batch size is that of scikit-learn's classifier.
     """
     from sk_rmsprop import RMSpropMLPClassifier
 
@@ -90,7 +90,7 @@ def our_classifier(hidden_layer_sizes, *, batch_size=200, **params):
 
 
 def sklearn_classifier(hidden_layer_sizes, **params):
-    """Return scikit-learn's classifier, set likewise."""
+    """Return scikit-learn's classifier, configured likewise."""
     from sklearn.neural_network import MLPClassifier
 
     return MLPClassifier(
@@ -191,7 +191,7 @@ def _build_keras_jax(task):
 
     jax.config.update("jax_enable_x64", task.dtype == "float64")
     keras.config.set_floatx(task.dtype)
-    # Layers go by the policy, which does not follow once it has been used.
+    # Layers use the policy, which no longer follows floatx once it has been used.
     keras.config.set_dtype_policy(task.dtype)
     X, y = make_data(task)
     n_features, *hidden, n_classes = task.layer_sizes
@@ -203,7 +203,7 @@ def _build_keras_jax(task):
         keras.optimizers.RMSprop(LEARNING_RATE, rho=BETA, epsilon=EPSILON),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    # Goes on with the same network, so that compilation stays out of the timing.
+    # Continues to train the same network, so that compilation is not timed.
     return lambda: network.fit(
         X, y, batch_size=task.batch_size, epochs=task.n_epochs, verbose=0
     )
@@ -223,7 +223,7 @@ def _build_floor(task):
 
 
 def _products(task, n_rows):
-    """Return the operands of a step's products, and where each result goes."""
+    """Return the operands and output arrays of the matrix products in a step."""
     rng = np.random.default_rng(0)
     sizes = task.layer_sizes
     activations, deltas = (
@@ -232,7 +232,7 @@ def _products(task, n_rows):
     )
     forward, backward = [], []
     for i, shape in enumerate(itertools.pairwise(sizes)):
-        # Small enough that nothing grows from layer to layer.
+        # Small enough that the values do not grow from layer to layer.
         coef = (rng.random(shape) / shape[0]).astype(task.dtype)
         forward.append((activations[i], coef, activations[i + 1]))
         backward.append((activations[i].T, deltas[i + 1], np.empty_like(coef)))

@@ -1,4 +1,4 @@
-"""How the plots look."""
+"""The style of the plots."""
 
 from math import floor, log10
 
@@ -9,8 +9,8 @@ from benchmarks._peers import FLOOR
 from benchmarks._report import number
 from benchmarks._timing import OURS
 
-# A palette that the colour-blind can tell apart (M. Okabe and K. Ito, 2008).
-COLOURS = {
+# A color-blind friendly palette (M. Okabe and K. Ito, 2008).
+COLORS = {
     OURS: "#D55E00",
     "scikit-learn": "#0072B2",
     "torch": "#009E73",
@@ -20,12 +20,12 @@ COLOURS = {
 }
 
 
-# Of the distance between two groups of bars.
+# As a fraction of the distance between two groups of bars.
 GROUP_WIDTH = 0.84
 
 
 def new_figure(n_rows, n_columns, width, height):
-    """Return a figure and its axes as a flat list."""
+    """Return a figure and a flat list of its axes."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel().tolist()
     for ax in axes:
@@ -35,13 +35,13 @@ def new_figure(n_rows, n_columns, width, height):
     return figure, axes
 
 
-def colour(library):
-    """Return the colour of a library; what has none of its own is grey."""
-    return COLOURS.get(library, "#999999")
+def color(library):
+    """Return the color of a library; gray if it has none of its own."""
+    return COLORS.get(library, "#999999")
 
 
 def log_scale(ax, values):
-    """Make the y axis logarithmic, from a power of ten on, with plain numbers."""
+    """Make the y-axis logarithmic, starting at a power of ten, with plain numbers."""
     ax.set_yscale("log")
     ax.set_ylim(10 ** floor(log10(0.8 * min(values))), 4 * max(values))
     ax.yaxis.set_major_formatter(lambda tick, _: f"{tick:,.10g}")
@@ -51,7 +51,7 @@ def log_scale(ax, values):
 def grouped_bars(ax, records, group, value, *, rotation=0):
     """Draw a group of bars, one per library, for each value of the entry `group`.
 
-    `value` is a function of a record; the bars are labelled with their numbers.
+    `value` is a function of a record; the bars are labeled with their values.
     """
     groups = list(dict.fromkeys(record[group] for record in records))
     names = list(dict.fromkeys(record["library"] for record in records))
@@ -63,7 +63,7 @@ def grouped_bars(ax, records, group, value, *, rotation=0):
             [groups.index(record[group]) + offset for record in chosen],
             [value(record) for record in chosen],
             width * 0.92,
-            color=colour(name),
+            color=color(name),
             label=name,
         )
         texts = [number(value(record)) for record in chosen]
@@ -72,15 +72,15 @@ def grouped_bars(ax, records, group, value, *, rotation=0):
 
 
 def group_marks(ax, values, label):
-    """Draw a line across each group, at these values."""
-    centres = range(len(values))
-    left = [centre - GROUP_WIDTH / 2 - 0.04 for centre in centres]
-    right = [centre + GROUP_WIDTH / 2 + 0.04 for centre in centres]
-    ax.hlines(values, left, right, color=colour(label), linewidth=2, label=label)
+    """Draw a horizontal line across each group at the given values."""
+    centers = range(len(values))
+    left = [center - GROUP_WIDTH / 2 - 0.04 for center in centers]
+    right = [center + GROUP_WIDTH / 2 + 0.04 for center in centers]
+    ax.hlines(values, left, right, color=color(label), linewidth=2, label=label)
 
 
 def legend_below(figure, ax):
-    """Put one legend for all axes under the figure."""
+    """Add a single legend for all axes below the figure."""
     handles, names = ax.get_legend_handles_labels()
     figure.legend(
         handles, names, loc="outside lower center", ncols=len(names), frameon=False

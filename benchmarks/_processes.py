@@ -1,4 +1,4 @@
-"""Work in other processes, and how much memory a process has taken."""
+"""Work in other processes, and the memory usage of a process."""
 
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Workers:
-    """One process per name: its library alone, with the threads and caches it has.
+    """One process per name, so that each library has its own threads and caches.
 
     Only one of them works at a time.
     """
@@ -19,7 +19,7 @@ class Workers:
         }
 
     def call(self, name, function, *args):
-        """Return what a function, found by its module's name, returns there."""
+        """Run a function, imported by name, in that process and return its result."""
         return self.pools[name].submit(function, *args).result()
 
     def __enter__(self):
@@ -31,13 +31,13 @@ class Workers:
 
 
 def call_in_new_process(function, *args):
-    """Return what a function returns in a process that does nothing else."""
+    """Run a function in a process that does nothing else and return its result."""
     with Workers(["new"]) as workers:
         return workers.call("new", function, *args)
 
 
 def peak_memory():
-    """Return the high-water mark of this process's resident memory, in bytes."""
+    """Return the peak resident memory of this process in bytes."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
@@ -46,13 +46,13 @@ def peak_memory():
 
 
 def status_bytes(status, name):
-    """Return one entry of the text of /proc/self/status, in bytes."""
+    """Return an entry of the text of /proc/self/status in bytes."""
     lines = dict(line.split(":", 1) for line in status.splitlines())
     return int(lines[name].removesuffix("kB")) * 1024
 
 
 def _peak_of_getrusage():
-    # On Linux this would start from the mark of the process that started this one.
+    # On Linux this would start at the peak of the parent process.
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,4 @@
-"""Writing the results: a JSON file per part, one Markdown page, and the plots."""
+"""Write the results: a JSON file per part, one Markdown page, and the plots."""
 
 import importlib
 import json
@@ -12,7 +12,7 @@ PAGE = "results.md"
 
 
 class Table(NamedTuple):
-    """One table of the page: a first column of names, then columns of numbers.
+    """A table of the page: a first column of names, then columns of numbers.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class Table(NamedTuple):
     header : list of str
     rows : list of list of str
     note : str
-        What the numbers are.
+        Explanation of the numbers.
     """
 
     title: str
@@ -30,25 +30,25 @@ class Table(NamedTuple):
 
 
 def number(value):
-    """Return a number to about three digits."""
+    """Format a number with about three significant digits."""
     if value is None:
-        return "–"  # noqa: RUF001 (a dash stands for what is missing)
+        return "–"  # noqa: RUF001 (a dash marks a missing value)
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.{1 if abs(value) >= 10 else 2}f}"
 
 
 def with_quartiles(record):
-    """Return a record's ratio, and its quartiles in brackets."""
+    """Format the ratio of a record, with its quartiles in brackets."""
     lower, upper = map(number, record["ratio_quartiles"])
     return f"{number(record['ratio'])} [{lower}, {upper}]"
 
 
 def pivot(records, row, column, cell):
-    """Return a table's header and rows from records.
+    """Return the header and rows of a table from records.
 
-    `row` and `column` are the names of entries of the records, `cell` a function of
-    a record; where there is no record, the cell is a dash.
+    `row` and `column` are names of entries of the records, `cell` is a function of a
+    record; cells without a record contain a dash.
     """
     row_names = list(dict.fromkeys(record[row] for record in records))
     columns = list(dict.fromkeys(record[column] for record in records))
@@ -68,7 +68,7 @@ def save(folder, name, result):
 
 
 def load(folder):
-    """Return the results of the parts that have a file, in the order of PARTS."""
+    """Return the results of all parts that have a file, in the order of PARTS."""
     paths = {name: folder / f"{name}.json" for name in PARTS}
     return {
         name: json.loads(path.read_text(encoding="utf-8"))
@@ -78,7 +78,7 @@ def load(folder):
 
 
 def write(folder):
-    """Write the page and the plots from the JSON files; return the page's path."""
+    """Write the page and plots from the JSON files, and return the path of the page."""
     results = load(folder)
     lines = ["# Benchmark results", ""]
     common = None
@@ -96,13 +96,13 @@ def write(folder):
 
 
 def _conditions(result, common):
-    """Return the line that says how and when a part was measured."""
+    """Return a line with the time and conditions of the measurement of a part."""
     environment = result["environment"]
     words = [f"Measured {environment['date']}", f"rounds: {result['n_repeats']}"]
     words += [f"load average before: {environment['load average']}"]
     words += [f"{k}: {v}" for k, v in environment.items() if common.get(k, v) != v]
     if result["quick"]:
-        words.insert(0, "**A quick run, its figures mean nothing**")
+        words.insert(0, "**Quick run, the numbers are meaningless**")
     return f"{'; '.join(words)}."
 
 
@@ -121,7 +121,7 @@ def _body(folder, name, result):
 
 
 def markdown(table):
-    """Return the lines of a table in Markdown."""
+    """Return the lines of a Markdown table."""
     lines = [f"### {table.title}", ""]
     lines += [_markdown_row(table.header)]
     lines += [_markdown_row(["---", *["---:"] * (len(table.header) - 1)])]

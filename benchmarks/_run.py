@@ -1,4 +1,4 @@
-"""Running the parts one after the other."""
+"""Run the parts one after another."""
 
 import importlib
 import time
@@ -9,9 +9,9 @@ from benchmarks._parts import Skipped
 
 
 def measure(names, settings, folder):
-    """Measure the parts, write their JSON files; return the names of those that failed.
+    """Measure the parts and write their JSON files; return the names of failed parts.
 
-    A part that fails does not keep the others from running.
+    If one part fails, the others still run.
     """
     failed = []
     for name in names:
@@ -44,5 +44,5 @@ def _measure(name, settings):
 
 
 def report(folder):
-    """Write the page and the plots from the JSON files; return the page's path."""
+    """Write the page and plots from the JSON files, and return the path of the page."""
     return _report.write(folder)

@@ -1,9 +1,9 @@
-"""What the command's options come to."""
+"""The settings that result from the options of the command."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-# The names of the libraries, and the packages that each needs.
+# The names of the libraries, with the packages that each requires.
 PEERS = {
     "scikit-learn": ("sklearn",),
     "torch": ("torch",),
@@ -14,24 +14,24 @@ PEERS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure.
+    """Settings of the measurements.
 
     Attributes
     ----------
     quick : bool
         Whether sizes are tiny.
     n_repeats : int
-        Timed runs of everything.
+        Number of timed runs.
     peers : tuple of str
-        Keys of `PEERS`: whom to compare with, where installed.
+        Keys of `PEERS`: the libraries to compare with, if installed.
     data_folder : Path or None
-        Where Fashion-MNIST may be.
+        Folder with Fashion-MNIST.
     openml : bool
-        Whether to get it from OpenML.
+        Whether to download it from OpenML.
     file_gib : float or None
-        Size of the file that is larger than the memory; None is the part's default.
+        Size of the file that is larger than memory; None is the default of the part.
     scratch : Path or None
-        Folder for that file; None is the system's temporary one.
+        Folder for that file; None is the system's temporary folder.
     """
 
     quick: bool

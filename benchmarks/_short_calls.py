@@ -1,4 +1,4 @@
-"""Calls of one method of a fitted classifier, timed in loops."""
+"""Calls of a method of a fitted classifier, timed in loops."""
 
 import numpy as np
 
@@ -7,19 +7,19 @@ from benchmarks._report import Table, number, pivot, with_quartiles
 from benchmarks._tasks import Task, make_data
 from benchmarks._timing import OURS, compare, interleaved, seconds_per_call
 
-# The network of the classifiers, that of the default parameters on digits.
+# The network of all classifiers.
 LAYER_SIZES = (64, 100, 10)
 
 DTYPES = ("float32", "float64")
 
-# A loop has as many calls as fill this.
+# Minimum duration of a loop of calls.
 LOOP_SECONDS = 0.05
 
 
 def measure_calls(settings, numbers_of_rows, make_call):
-    """Return the records of all numbers of rows, dtypes and libraries.
+    """Return the records for all numbers of samples, dtypes and libraries.
 
-    ``make_call(classifier, X, y)`` returns the call to time.
+    ``make_call(classifier, X, y)`` returns the call to be timed.
     """
     names = [name for name in libraries(settings) if name in CLASSIFIERS]
     at_least = 0.001 if settings.quick else LOOP_SECONDS
@@ -43,7 +43,7 @@ def _fitted(name, X, y):
 
 
 def tables_of_calls(data, method):
-    """Return the times and ratios, for each dtype."""
+    """Return the times and ratios for each dtype."""
     tables = []
     for dtype in DTYPES:
         records = [record for record in data["records"] if record["dtype"] == dtype]
@@ -52,6 +52,7 @@ def tables_of_calls(data, method):
         )
         peers = [record for record in records if record["library"] != OURS]
         ratio_header, ratios = pivot(peers, "n_rows", "library", with_quartiles)
+        header[0] = "n_samples"
         header += [f"{name} / {OURS}" for name in ratio_header[1:]]
         rows = [a + b[1:] for a, b in zip(rows, ratios, strict=True)] if peers else rows
         tables.append(
@@ -61,20 +62,20 @@ def tables_of_calls(data, method):
 
 
 NOTE = (
-    f"Network {'-'.join(map(str, LAYER_SIZES))}. Medians; the ratios are medians of "
-    "those measured side by side, their quartiles in brackets."
+    f"Network {'-'.join(map(str, LAYER_SIZES))}. Median times; a ratio is the "
+    "median of the ratios within rounds, with quartiles in brackets."
 )
 
 
 def draw_calls(data, method):
-    """Return bars of the times, one panel per dtype."""
+    """Plot the times as bars, one panel per dtype."""
     from benchmarks._plots import grouped_bars, legend_below, log_scale, new_figure
 
     figure, axes = new_figure(1, len(DTYPES), 9, 3.6)
     for ax, dtype in zip(axes, DTYPES, strict=True):
         records = [record for record in data["records"] if record["dtype"] == dtype]
         grouped_bars(ax, records, "n_rows", lambda r: 1e6 * r["median_seconds"])
-        ax.set(xlabel="rows", ylabel=f"µs per call of {method}", title=dtype)
+        ax.set(xlabel="samples", ylabel=f"µs per call of {method}", title=dtype)
         log_scale(ax, [1e6 * record["median_seconds"] for record in records])
     legend_below(figure, axes[-1])
     return figure

@@ -1,4 +1,4 @@
-"""What is trained: sizes of a network, its data, and for how long."""
+"""Training tasks: the sizes of the network and its data, and the number of epochs."""
 
 import functools
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Task(NamedTuple):
-    """Training of one network on one set of data.
+    """Training of a network on a data set.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Task(NamedTuple):
 
     @property
     def batch_sizes(self):
-        """Rows of every batch of an epoch; the last may have fewer."""
+        """Sizes of the mini-batches of an epoch; the last one may be smaller."""
         n_full, n_left = divmod(self.n_samples, self.batch_size)
         return [self.batch_size] * n_full + ([n_left] if n_left else [])
 
@@ -43,13 +43,13 @@ class Task(NamedTuple):
 
     @property
     def label(self):
-        """The sizes in words."""
+        """The sizes as text."""
         sizes = "-".join(map(str, self.layer_sizes))
         return f"{sizes}; batch {self.batch_size}"
 
 
 def make_data(task):
-    """Return random X and class indices y that depend on it."""
+    """Return random X, and class indices y that depend on it."""
     n_features, *_, n_classes = task.layer_sizes
     return _random_data(task.n_samples, n_features, n_classes, task.dtype)
 
@@ -60,7 +60,7 @@ def _random_data(n_samples, n_features, n_classes, dtype):
     X = rng.standard_normal((n_samples, n_features), np.float32)
     direction = rng.standard_normal((n_features, n_classes), np.float32)
     y = (X @ direction).argmax(axis=1)
-    # A part of the labels is noise, so that the cost never vanishes.
+    # Some labels are noise, so that the cost never vanishes.
     noisy = rng.random(n_samples) < 0.1
     y[noisy] = rng.integers(n_classes, size=noisy.sum())
     y[:n_classes] = np.arange(n_classes)  # Every class occurs.

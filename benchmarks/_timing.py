@@ -1,4 +1,4 @@
-"""Timing in pairs: everything that is compared takes turns, several times."""
+"""Interleaved timing: everything that is compared runs in turn, several times."""
 
 from statistics import median, quantiles
 from time import perf_counter
@@ -8,17 +8,16 @@ OURS = "sk_rmsprop"
 
 
 def seconds(run):
-    """Return how long a call of `run` takes."""
+    """Return the duration of a call of `run` in seconds."""
     start = perf_counter()
     run()
     return perf_counter() - start
 
 
 def seconds_per_call(run, at_least):
-    """Return a function that times as many calls as fill `at_least` seconds.
+    """Return a function that times a loop of calls of at least `at_least` seconds.
 
-    Like `seconds` it measures once whenever it is called, but returns the mean of
-    the calls.
+    Like `seconds`, it measures once per call, but returns the mean over the loop.
     """
 
     def mean_seconds(n_calls):
@@ -35,21 +34,21 @@ def seconds_per_call(run, at_least):
 
 
 def interleaved(runs, n_repeats):
-    """Measure all `runs` in turn, `n_repeats` times after one that does not count.
+    """Measure all `runs` in turn, `n_repeats` times, after a warm-up round.
 
-    Every other round goes backwards, so that a drift of the machine's speed favours
-    none of them.
+    Every other round runs in reverse order, so that a drift in the speed of the machine
+    favors none of them.
 
     Parameters
     ----------
     runs : dict of callable
-        Each measures once and returns seconds.
+        Each one measures once and returns seconds.
     n_repeats : int
 
     Returns
     -------
     dict of list of float
-        The seconds of each.
+        The measurements of each in seconds.
     """
     for run in runs.values():
         run()
@@ -61,10 +60,10 @@ def interleaved(runs, n_repeats):
 
 
 def compare(measured, reference=OURS):
-    """Return a record for each entry of what `interleaved` returns.
+    """Return a record for each entry of the result of `interleaved`.
 
-    "ratio" is the median, over the rounds, of its seconds by those of the
-    `reference` in the same round; "ratio_quartiles" says how far they spread.
+    "ratio" is the median over rounds of its time divided by that of the `reference` in
+    the same round; "ratio_quartiles" are the quartiles of these ratios.
     """
     records = []
     for name, values in measured.items():

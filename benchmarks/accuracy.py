@@ -1,4 +1,4 @@
-"""Seconds of training until Fashion-MNIST is classified well enough."""
+"""Training time until Fashion-MNIST is classified with a target accuracy."""
 
 from statistics import median
 
@@ -14,7 +14,7 @@ MAX_EPOCHS = 60
 
 
 def measure(settings):
-    """Return a record for every seed and library."""
+    """Return a record for each seed and library."""
     X_train, y_train, X_test, y_test = fashion_mnist(settings)
     if settings.quick:
         X_train, y_train = X_train[:400], y_train[:400]
@@ -30,7 +30,7 @@ def measure(settings):
 
 
 def _train(name, seed, data, max_epochs):
-    """Train epoch by epoch up to the target; only training is timed."""
+    """Train epoch by epoch until the target is reached; only training is timed."""
     X_train, y_train, X_test, y_test = data
     classifier = CLASSIFIERS[name]((100,)).set_params(random_state=seed)
     classes = np.unique(y_train)
@@ -51,7 +51,7 @@ def _train(name, seed, data, max_epochs):
 
 
 def tables(data):
-    """Return the seconds and epochs of each library, and how often it got there."""
+    """Return the time, epochs and number of successful runs of each library."""
     rows = []
     for name in dict.fromkeys(record["library"] for record in data["records"]):
         records = [record for record in data["records"] if record["library"] == name]
@@ -65,35 +65,35 @@ def tables(data):
         else:
             cells = [number(None)] * 3
         rows.append([name, *cells, *runs])
-    header = ["library", "seconds", "range", "epochs", "runs that reached it"]
+    header = ["library", "seconds", "range", "epochs", "runs that reached the target"]
     note = (
-        "Medians over seeds, of those runs that reached it within "
-        f"{data['max_epochs']} epochs. One hidden layer of 100, batches of 200; "
-        "pixels divided by 255. Scoring is not counted."
+        "Medians over the seeds whose runs reached the target within "
+        f"{data['max_epochs']} epochs. One hidden layer of 100 units, mini-batches of "
+        "200; pixels divided by 255. Scoring is not timed."
     )
     title = f"Training time to a test accuracy of {data['target']}"
     return [Table(title, header, rows, note)]
 
 
 def draw(data):
-    """Return the accuracy of every run against its time."""
-    from benchmarks._plots import colour, new_figure
+    """Plot the accuracy of each run against its training time."""
+    from benchmarks._plots import color, new_figure
 
     figure, (ax,) = new_figure(1, 1, 6.5, 4)
-    labelled = set()
+    labeled = set()
     for record in data["records"]:
         name = record["library"]
         ax.plot(
             record["seconds"],
             record["accuracies"],
-            color=colour(name),
+            color=color(name),
             linewidth=2 if name == OURS else 1.5,
             alpha=0.7,
-            label=None if name in labelled else name,
+            label=None if name in labeled else name,
         )
-        labelled.add(name)
+        labeled.add(name)
     ax.axhline(data["target"], color="black", linewidth=1, linestyle="--")
-    ax.set(xlabel="seconds of training", ylabel="test accuracy", xlim=(0, None))
+    ax.set(xlabel="training time in seconds", ylabel="test accuracy", xlim=(0, None))
     ax.set_title("Fashion-MNIST, one line per seed")
     ax.legend(frameon=False, loc="lower right")
     return figure

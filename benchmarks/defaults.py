@@ -1,15 +1,15 @@
 """The study behind the defaults of RMSpropMLPClassifier.
 
 It compares named configurations with scikit-learn's classifiers on real data: a folder
-of data sets, or data set numbers of OpenML, and scikit-learn's own small sets::
+of data sets or OpenML data set IDs, and scikit-learn's own small data sets::
 
     python -m benchmarks.defaults --data FOLDER
     python -m benchmarks.defaults --openml 31 1590
 
-where every ``NAME.npz`` in the folder holds ``X`` and ``y``, or ``X_train``,
-``y_train``, ``X_test`` and ``y_test``. Training parts of several sizes are drawn from
-each set, with several seeds. Results are kept in a file of JSON lines, so that a study
-goes on where it was interrupted and a new configuration costs only its own fits;
+where each ``NAME.npz`` in the folder contains ``X`` and ``y``, or ``X_train``,
+``y_train``, ``X_test`` and ``y_test``. Training sets of several sizes are drawn from
+each data set, with several seeds. Results are stored in a JSON Lines file, so that an
+interrupted study can be resumed and a new configuration requires only its own fits;
 ``--report`` writes tables and plots from that file without fitting anything.
 """
 
@@ -34,7 +34,7 @@ from sk_rmsprop import RMSpropMLPClassifier
 
 DEFAULT = "default"
 
-# Names, classes and parameters; ours are behind no scaler where they see raw data.
+# Names, classes and parameters.
 BASELINES = {
     "MLPClassifier": (MLPClassifier, {}),
     "MLPClassifier, early stopping": (MLPClassifier, {"early_stopping": True}),
@@ -42,7 +42,7 @@ BASELINES = {
     "LogisticRegression": (LogisticRegression, {"max_iter": 1000}),
 }
 
-# What is changed of the default, one lever at a time.
+# Changes to the default, one at a time.
 ABLATIONS = {
     "hidden_layer_sizes 100": {"hidden_layer_sizes": 100},
     "hidden_layer_sizes 512": {"hidden_layer_sizes": 512},
@@ -52,7 +52,7 @@ ABLATIONS = {
     "standardize False": {"standardize": False},
     "learning_rate 0.0025": {"learning_rate": 0.0025},
     "learning_rate 0.01": {"learning_rate": 0.01},
-    "constant rate": {"learning_rate_schedule": "constant"},
+    "constant": {"learning_rate_schedule": "constant"},
     "linear": {"learning_rate_schedule": "linear"},
     "one_cycle (with a warm-up)": {"learning_rate_schedule": "one_cycle"},
     "beta 0.95": {"beta": 0.95},
@@ -73,7 +73,8 @@ ABLATIONS = {
     "dropout 0.2": {"dropout": 0.2},
     "early_stopping": {"early_stopping": True},
 }
-# Not defaults, as dropout is drawn row by row: what more time can buy.
+# What more training time can gain. They are no defaults, because with dropout a sample
+# of weight 2 is not the same as two samples.
 RECIPES = {
     "recipe: (256, 256) with dropout": {
         "hidden_layer_sizes": (256, 256),
@@ -101,7 +102,7 @@ RECIPES = {
     },
 }
 
-# The configurations by name: class and parameters.
+# Class and parameters of each configuration, by name.
 OURS = {
     DEFAULT: (RMSpropMLPClassifier, {}),
     **{name: (RMSpropMLPClassifier, changed) for name, changed in ABLATIONS.items()},
@@ -113,14 +114,14 @@ SCALED = "scaled"
 
 
 def make_model(name, seed, data):
-    """Return the classifier of that name, behind a StandardScaler unless raw."""
+    """Return the classifier of that name, after a StandardScaler unless raw."""
     make, params = {**BASELINES, **OURS}[name]
     model = make(**params, random_state=seed)
     return make_pipeline(StandardScaler(), model) if data == SCALED else model
 
 
 def measure(model, X, y, X_test, y_test):
-    """Fit a model; return its accuracy, log-loss and the seconds that `fit` took."""
+    """Fit a model and return its accuracy, log-loss and fit time in seconds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         start = time.perf_counter()
@@ -137,7 +138,7 @@ def measure(model, X, y, X_test, y_test):
 
 
 class Cache:
-    """Results by case in a file of JSON lines, appended to as they come."""
+    """Results by case in a JSON Lines file, appended as they are computed."""
 
     def __init__(self, path):
         self.path = path
@@ -152,7 +153,7 @@ class Cache:
         return self.results.get(_key(case))
 
     def put(self, result, **case):
-        """Store the result of a case and return its record."""
+        """Store the result of a case, and return its record."""
         record = {"key": _key(case), **case, **result}
         self.results[record["key"]] = record
         with self.path.open("a", encoding="utf-8") as file:
@@ -166,7 +167,7 @@ def _key(case):
 
 
 def _case(set_name, n_rows, seed, data, name):
-    """Return what identifies a result: all parameters too, defaults included."""
+    """Return the identification of a result, including all parameters."""
     make, params = {**BASELINES, **OURS}[name]
     return {
         "set": set_name,
@@ -179,7 +180,7 @@ def _case(set_name, n_rows, seed, data, name):
 
 
 def run(sets, names, options, cache):
-    """Measure all cases that are not in the cache; return the records of all."""
+    """Measure all cases that are not in the cache, and return all records."""
     records = []
     for set_name, load in sets.items():
         loaded = None
@@ -203,7 +204,7 @@ def run(sets, names, options, cache):
 
 
 def main(argv=None):
-    """Run the study that the command line asks for; write its tables and plots."""
+    """Run the study given by the command line, and write its tables and plots."""
     options = parser().parse_args(argv)
     options.output.mkdir(parents=True, exist_ok=True)
     cache = Cache(options.output / "defaults.jsonl")
@@ -223,21 +224,21 @@ def parser():
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.defaults", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--data", type=Path, help="folder of .npz files")
+    parser.add_argument("--data", type=Path, help="folder with .npz files")
     parser.add_argument("--openml", type=int, nargs="*", default=[])
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parent / "results"
     )
     parser.add_argument("--sizes", type=int, nargs="*", default=[150, 1000, 6000])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--sets", nargs="*", help="only these")
+    parser.add_argument("--sets", nargs="*", help="run only on these data sets")
     parser.add_argument(
         "--configurations",
         nargs="*",
         default=[*BASELINES, DEFAULT],
         choices=[*BASELINES, *OURS],
         metavar="NAME",
-        help=f"of {', '.join([*BASELINES, *OURS])}",
+        help=f"configurations, out of {', '.join([*BASELINES, *OURS])}",
     )
     parser.add_argument(
         "--all", action="store_const", const=[*BASELINES, *OURS], dest="configurations"
@@ -248,9 +249,13 @@ def parser():
         const=RAW,
         default=SCALED,
         dest="columns",
-        help="columns as they are, without a StandardScaler",
+        help="use unscaled features, without a StandardScaler",
     )
-    parser.add_argument("--report", action="store_true", help="fit nothing")
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="write the tables and plots without fitting",
+    )
     return parser
 
 

@@ -1,4 +1,4 @@
-"""A grid search of 45 fits on the digits, with one process and with two."""
+"""Grid search with 45 fits on the digits data set, with one process and with two."""
 
 import os
 import warnings
@@ -13,11 +13,11 @@ from benchmarks._peers import CLASSIFIERS, libraries
 from benchmarks._report import Table, number, pivot, with_quartiles
 from benchmarks._timing import OURS, compare, interleaved, seconds
 
-RATES = [0.0003, 0.001, 0.003]
+LEARNING_RATES = [0.0003, 0.001, 0.003]
 DECAYS = [0.9, 0.99, 0.999]
 GRIDS = {
-    OURS: {"learning_rate": RATES, "beta": DECAYS},
-    "scikit-learn": {"learning_rate_init": RATES, "beta_2": DECAYS},
+    OURS: {"learning_rate": LEARNING_RATES, "beta": DECAYS},
+    "scikit-learn": {"learning_rate_init": LEARNING_RATES, "beta_2": DECAYS},
 }
 N_FOLDS = 5
 N_EPOCHS = 50
@@ -25,7 +25,7 @@ N_JOBS = (1, 2)
 
 
 def measure(settings):
-    """Return the records of both numbers of jobs and all libraries."""
+    """Return the records for both values of `n_jobs` and all libraries."""
     names = [name for name in libraries(settings) if name in CLASSIFIERS]
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype(np.float32)
@@ -43,13 +43,13 @@ def measure(settings):
         with _without_convergence_warnings():
             compared = compare(interleaved(runs, settings.n_repeats))
         records += [{"n_jobs": n_jobs, **record} for record in compared]
-    n_fits = N_FOLDS * len(RATES) * len(DECAYS)
+    n_fits = N_FOLDS * len(LEARNING_RATES) * len(DECAYS)
     return {"records": records, "n_fits": n_fits, "n_epochs": n_epochs}
 
 
 @contextmanager
 def _without_convergence_warnings():
-    """Silence what every fit of so few epochs says, in other processes too."""
+    """Silence the warnings of fits with so few epochs, in other processes too."""
     before = os.environ.get("PYTHONWARNINGS", "")
     os.environ["PYTHONWARNINGS"] = f"{before},ignore::UserWarning".lstrip(",")
     try:
@@ -80,12 +80,12 @@ def tables(data):
     fits = f"{data['n_fits']} fits of {data['n_epochs']} epochs"
     return [
         Table(f"Seconds for {fits}", *times),
-        Table(f"Times as long as {OURS}", *ratios),
+        Table(f"Time relative to {OURS}", *ratios),
     ]
 
 
 def draw(data):
-    """Return bars of the times."""
+    """Plot the times as bars."""
     from benchmarks._plots import grouped_bars, legend_below, new_figure
 
     figure, (ax,) = new_figure(1, 1, 5.5, 3.6)

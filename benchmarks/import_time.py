@@ -1,4 +1,4 @@
-"""How much longer an import of ours takes than one of scikit-learn's network."""
+"""Import time of our package compared with that of scikit-learn's network."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ print(time.perf_counter() - start)
 
 
 def measure(settings):
-    """Return the seconds of the imports, each in a new process."""
+    """Return the import times in seconds, each in a new process."""
     runs = {
         OURS: lambda: _import_seconds(OURS),
         SKLEARN: lambda: _import_seconds(SKLEARN),
@@ -34,14 +34,17 @@ def _import_seconds(module, before=""):
 
 
 def tables(data):
-    """Return the times, and the differences of those that took turns."""
+    """Return the times, and the paired difference of the two packages."""
     measured = data["seconds"]
     rows = [[name, number(1e3 * median(values))] for name, values in measured.items()]
     pairs = zip(measured[OURS], measured[SKLEARN], strict=True)
     extra = median([ours - sklearns for ours, sklearns in pairs])
-    rows.append([f"{OURS} less {SKLEARN}", number(1e3 * extra)])
-    note = "Medians, each import in a new process; the last row's are of the pairs."
-    return [Table("Milliseconds of an import", ["import", "ms"], rows, note)]
+    rows.append([f"{OURS} minus {SKLEARN}", number(1e3 * extra)])
+    note = (
+        "Medians, each import in a new process; the last row is the median of the "
+        "differences within rounds."
+    )
+    return [Table("Import time in milliseconds", ["import", "ms"], rows, note)]
 
 
 def draw(data):

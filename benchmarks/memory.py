@@ -1,4 +1,4 @@
-"""The most memory that `fit` and `predict_proba` take above that of the data."""
+"""Peak memory of `fit` and `predict_proba` in addition to that of the data."""
 
 import tempfile
 from pathlib import Path
@@ -16,15 +16,15 @@ QUICK_TASK = TASK._replace(n_samples=4000)
 
 METHODS = ("fit", "predict_proba")
 
-# Nothing is called: the process that the others are compared with.
+# No method is called: the process that the others are compared with.
 NO_METHOD = "none"
 
-# Rows that a classifier is fitted on before it predicts.
+# Number of samples that a classifier is fitted on before it predicts.
 N_FITTED = 1000
 
 
 def measure(settings):
-    """Return the peaks of all methods and libraries, in bytes."""
+    """Return the peak memory for all methods and libraries in bytes."""
     task = QUICK_TASK if settings.quick else TASK
     names = [name for name in libraries(settings) if name in CLASSIFIERS]
     with tempfile.TemporaryDirectory() as folder:
@@ -58,11 +58,11 @@ def _write_data(task, folder):
 
 
 def _peak(folder, name, method):
-    """Return the peak of this process, in which nothing else has been done."""
+    """Return the peak memory of this process, which does nothing else."""
     X, y = np.load(Path(folder, "X.npy")), np.load(Path(folder, "y.npy"))
     classifier = CLASSIFIERS[name](TASK.hidden_layer_sizes)
     if method == "fit":
-        # partial_fit of all rows is a fit of one epoch that no warning follows.
+        # partial_fit on all samples is a fit of one epoch without a warning.
         classifier.partial_fit(X, y, classes=np.unique(y))
     elif method == "predict_proba":
         classifier.partial_fit(X[:N_FITTED], y[:N_FITTED], classes=[0, 1])
@@ -71,7 +71,7 @@ def _peak(folder, name, method):
 
 
 def tables(data):
-    """Return the peaks above the data."""
+    """Return the peak memory in addition to the data."""
     header, rows = pivot(
         data["records"],
         "method",
@@ -80,20 +80,27 @@ def tables(data):
     )
     size = number(data["data_bytes"] / 2**20)
     note = (
-        "High-water mark of a process that loads the data and calls the method, less "
-        "that of one that only loads the data and imports the library; medians. "
+        "Peak memory of a process that loads the data and calls the method, minus that "
+        "of a process that only loads the data and imports the library; medians. "
         f"Network {data['network']}."
     )
-    return [Table(f"MiB above data of {size} MiB", header, rows, note)]
+    return [
+        Table(
+            f"Peak memory in MiB in addition to the {size} MiB of data",
+            header,
+            rows,
+            note,
+        )
+    ]
 
 
 def draw(data):
-    """Return bars of the peaks above the data."""
+    """Plot the peak memory in addition to the data as bars."""
     from benchmarks._plots import grouped_bars, legend_below, new_figure
 
     figure, (ax,) = new_figure(1, 1, 5.5, 3.6)
     grouped_bars(ax, data["records"], "method", lambda r: r["bytes_above_data"] / 2**20)
     size = number(data["data_bytes"] / 2**20)
-    ax.set(ylabel=f"MiB above data of {size} MiB")
+    ax.set(ylabel=f"peak memory in MiB, without the data ({size} MiB)")
     legend_below(figure, ax)
     return figure

@@ -1,7 +1,7 @@
-"""Training on a memory-mapped file several times larger than the memory allowed.
+"""Training on a memory-mapped file several times larger than the memory limit.
 
-The limit is on the memory of the process itself (RLIMIT_DATA): the pages of the file
-that the system keeps at hand are not counted, it can take them back at any time.
+The limit (RLIMIT_DATA) applies to the private memory of the process: pages of the
+mapped file do not count, because the system can drop them at any time.
 """
 
 import os
@@ -23,26 +23,26 @@ N_CLASSES = 10
 DEFAULT_GIB = 4
 QUICK_GIB = 1 / 16
 
-# Beside what a process has once it has imported the library and fitted a few rows, it
-# may take this part of the size of the file.
+# A process may use this fraction of the file size, in addition to what it uses after
+# importing the library and fitting a few samples.
 ALLOWED_PART = 1 / 16
 
-# Rows written at once, and rows of a piece for partial_fit.
+# Number of samples written at once, and in a chunk for partial_fit.
 N_WRITTEN = 8192
-N_PIECE = 20_000
+CHUNK_SIZE = 20_000
 
 WAYS = {
     "fit": lambda classifier, X, y: classifier.set_params(max_iter=1).fit(X, y),
-    "partial_fit in pieces": lambda classifier, X, y: _fit_pieces(classifier, X, y),
-    # Shows that the limit holds.
+    "partial_fit in chunks": lambda classifier, X, y: _fit_chunks(classifier, X, y),
+    # Shows that the limit is enforced.
     "copy of X": lambda classifier, X, y: np.array(X),
 }
 
 
 def measure(settings):
-    """Return how each way ended, how long it took and what it was allowed."""
+    """Return the outcome, the time and the memory limit of each way of training."""
     if sys.platform != "linux":
-        raise Skipped("limits the memory by RLIMIT_DATA, which needs Linux.")
+        raise Skipped("RLIMIT_DATA, which limits the memory, requires Linux.")
     default = QUICK_GIB if settings.quick else DEFAULT_GIB
     gib = default if settings.file_gib is None else settings.file_gib
     names = [name for name in libraries(settings) if name in CLASSIFIERS]
@@ -62,7 +62,7 @@ def measure(settings):
 
 
 def _write_file(folder, gib):
-    """Write about `gib` GiB of rows and their labels; return the size in bytes."""
+    """Write about `gib` GiB of samples and their labels; return the size in bytes."""
     n_rows = round(gib * 2**30 / (4 * N_FEATURES))
     X = np.lib.format.open_memmap(
         Path(folder, "X.npy"), "w+", np.float32, (n_rows, N_FEATURES)
@@ -80,7 +80,7 @@ def _write_file(folder, gib):
 
 
 def _train(folder, name, way, file_bytes):
-    """Train in this process, under the limit."""
+    """Train in this process, under the memory limit."""
     X = np.load(Path(folder, "X.npy"), mmap_mode="r")
     y = np.load(Path(folder, "y.npy"))
     classifier = CLASSIFIERS[name]((100,))
@@ -97,7 +97,7 @@ def _train(folder, name, way, file_bytes):
 
 
 def _limit_memory(more):
-    """Allow this process `more` bytes than it has; return how many that are in all."""
+    """Allow this process `more` bytes than it uses now; return the limit in bytes."""
     import resource
 
     limit = status_bytes(Path("/proc/self/status").read_text(), "VmData") + more
@@ -105,14 +105,14 @@ def _limit_memory(more):
     return limit
 
 
-def _fit_pieces(classifier, X, y):
-    for start in range(0, len(X), N_PIECE):
-        rows = slice(start, start + N_PIECE)
+def _fit_chunks(classifier, X, y):
+    for start in range(0, len(X), CHUNK_SIZE):
+        rows = slice(start, start + CHUNK_SIZE)
         classifier.partial_fit(X[rows], y[rows])
 
 
 def tables(data):
-    """Return how each way ended."""
+    """Return the outcome of each way of training."""
     rows = [
         [
             f"{record['library']}: {record['way']}",
@@ -125,15 +125,20 @@ def tables(data):
         ]
         for record in data["records"]
     ]
-    header = ["one epoch by", "ended", "seconds", "limit in MiB", "file by limit"]
+    header = ["one epoch with", "outcome", "seconds", "limit in MiB", "file / limit"]
     note = (
-        "The limit is on all memory of the process but the mapped file: what it has "
-        f"after importing and fitting a few rows, and {ALLOWED_PART:.2%} of the file. "
-        "The copy of the file shows that the limit holds."
+        "The limit applies to all memory of the process except the mapped file: what "
+        "it uses after importing the library and fitting a few samples, plus "
+        f"{ALLOWED_PART:.2%} of the file size. The copy shows that the limit is "
+        "enforced."
     )
     size = number(data["file_bytes"] / 2**20)
-    return [Table(f"A file of {size} MiB under a memory limit", header, rows, note)]
+    return [
+        Table(
+            f"Training on a file of {size} MiB under a memory limit", header, rows, note
+        )
+    ]
 
 
 def draw(data):
-    """Return None: the table says it all."""
+    """Return None: the table needs no plot."""

@@ -1,4 +1,4 @@
-"""partial_fit of one row and of 32."""
+"""partial_fit on 1 and 32 samples."""
 
 from benchmarks._short_calls import draw_calls, measure_calls, tables_of_calls
 
@@ -6,7 +6,7 @@ N_ROWS = (1, 32)
 
 
 def measure(settings):
-    """Return the records of all numbers of rows, dtypes and libraries."""
+    """Return the records for all numbers of samples, dtypes and libraries."""
     return measure_calls(settings, N_ROWS, _call)
 
 
@@ -20,5 +20,5 @@ def tables(data):
 
 
 def draw(data):
-    """Return bars of the times."""
+    """Plot the times as bars."""
     return draw_calls(data, "partial_fit")

@@ -1,4 +1,4 @@
-"""predict_proba of one row, of a hundred and of a hundred thousand."""
+"""predict_proba on 1, 100 and 100,000 samples."""
 
 from benchmarks._short_calls import draw_calls, measure_calls, tables_of_calls
 
@@ -7,7 +7,7 @@ QUICK_N_ROWS = (1, 100, 1000)
 
 
 def measure(settings):
-    """Return the records of all numbers of rows, dtypes and libraries."""
+    """Return the records for all numbers of samples, dtypes and libraries."""
     n_rows = QUICK_N_ROWS if settings.quick else N_ROWS
     return measure_calls(settings, n_rows, _call)
 
@@ -22,5 +22,5 @@ def tables(data):
 
 
 def draw(data):
-    """Return bars of the times."""
+    """Plot the times as bars."""
     return draw_calls(data, "predict_proba")

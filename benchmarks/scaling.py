@@ -1,4 +1,4 @@
-"""Cost against the number of rows and features, width, depth and batch size."""
+"""Cost as a function of n_samples, n_features, width, depth and batch size."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from benchmarks._timing import OURS, compare, interleaved
 
 BASE = Task(4096, (64, 128, 128, 10), 256, n_epochs=1)
 
-# A timed run has as many epochs as fill this for us.
+# The number of epochs is chosen such that a timed run of ours takes about this long.
 RUN_SECONDS = 0.15
 
 
@@ -36,7 +36,7 @@ def _with_batch_size(size):
     return BASE._replace(batch_size=size)
 
 
-# For each axis: the task of a size, the sizes, and what the cost is counted in.
+# For each axis: a function from a size to its task, the sizes, and the unit of cost.
 AXES = {
     "n_samples": (_with_n_samples, [1000, 4000, 16000, 64000, 256000], "epoch"),
     "n_features": (_with_n_features, [8, 32, 128, 512, 2048, 8192], "step"),
@@ -45,13 +45,13 @@ AXES = {
     "batch_size": (_with_batch_size, [8, 32, 128, 512, 2048], "step"),
 }
 
-# As many of them, and as many rows where these are not the axis, do for a quick run.
+# A quick run uses only this many sizes, and this many samples on the other axes.
 N_QUICK_SIZES = 3
 N_QUICK_SAMPLES = 64
 
 
 def measure(settings):
-    """Return the records of all axes, sizes and libraries."""
+    """Return the records for all axes, sizes and libraries."""
     names = [name for name in libraries(settings) if name in CLASSIFIERS]
     records = []
     with Workers(names) as workers:
@@ -105,9 +105,9 @@ def _curves(data):
 
 
 def exponent(sizes, costs):
-    """Return the slope of the costs over the larger half of the sizes, in logarithms.
+    """Return the log-log slope of the costs over the larger half of the sizes.
 
-    Below that the calls' overhead hides it.
+    For smaller sizes, the overhead of the calls dominates.
     """
     half = len(sizes) // 2
     slope, _ = np.polyfit(np.log(sizes[half:]), np.log(costs[half:]), 1)
@@ -115,7 +115,7 @@ def exponent(sizes, costs):
 
 
 def tables(data):
-    """Return one table per axis, and the exponents of all."""
+    """Return one table per axis, and one with the exponents of all."""
     curves = _curves(data)
     names = list(next(iter(curves.values())))
     exponents = [
@@ -129,21 +129,21 @@ def tables(data):
             [str(size), *(number(by_library[name][1][i]) for name in names)]
             for i, size in enumerate(sizes)
         ]
-        title = f"Microseconds per {AXES[axis][2]} against {axis}"
+        title = f"Microseconds per {AXES[axis][2]} by {axis}"
         tables.append(Table(title, [axis, *names], rows))
     return tables
 
 
 EXPONENTS_NOTE = (
-    "The cost grows as the size to this power, fitted to the larger half of the sizes. "
-    f"All else is as in a network {BASE.label}, {BASE.n_samples} rows, {BASE.dtype}; "
-    "width is that of both hidden layers, depth their number."
+    "The cost grows as this power of the size, fitted to the larger half of the sizes. "
+    f"All else is as for the network {BASE.label} with {BASE.n_samples} samples in "
+    f"{BASE.dtype}; width is that of both hidden layers, depth their number."
 )
 
 
 def draw(data):
-    """Return log-log plots of the costs, with the fitted lines."""
-    from benchmarks._plots import colour, log_scale, new_figure
+    """Plot the costs on log-log axes, with the fitted lines."""
+    from benchmarks._plots import color, log_scale, new_figure
 
     figure, axes = new_figure(2, 3, 13, 7)
     for ax, (axis, by_library) in zip(axes, _curves(data).items(), strict=False):
@@ -153,7 +153,7 @@ def draw(data):
                 sizes,
                 costs,
                 "o-",
-                color=colour(name),
+                color=color(name),
                 label=f"{name}: exponent {slope:.2f}",
             )
             _draw_fit(ax, sizes, costs, slope)
@@ -168,7 +168,7 @@ def draw(data):
 
 
 def _draw_fit(ax, sizes, costs, slope):
-    """Draw the fitted line through the mean of its points."""
+    """Plot the fitted line through the mean of its points."""
     half = len(sizes) // 2
     x = np.array(sizes[half:], dtype=float)
     level = np.exp(np.mean(np.log(costs[half:]) - slope * np.log(x)))

@@ -1,4 +1,4 @@
-"""Training steps of six shapes: our time per step beside that of the others."""
+"""Training steps of six networks: our time per step and that of other libraries."""
 
 from benchmarks._peers import FLOOR, libraries, train_seconds
 from benchmarks._processes import Workers
@@ -6,8 +6,8 @@ from benchmarks._report import Table, number, pivot, with_quartiles
 from benchmarks._tasks import Task
 from benchmarks._timing import OURS, compare, interleaved
 
-# Named after the data sets whose sizes they have; the larger ones have fewer rows.
-# The epochs make our runs last about 0.1 s and more.
+# Named after the data sets whose sizes they have; the larger ones have fewer samples.
+# The numbers of epochs are such that our runs take about 0.1 s or more.
 SHAPES = {
     "iris-like": Task(150, (4, 10, 3), 32, n_epochs=400),
     "breast-cancer-like": Task(569, (30, 50, 2), 32, n_epochs=120),
@@ -21,7 +21,7 @@ DTYPES = ("float32", "float64")
 
 
 def measure(settings):
-    """Return the records of all shapes, dtypes and libraries."""
+    """Return the records for all shapes, dtypes and libraries."""
     names = [*libraries(settings), FLOOR]
     records = []
     with Workers(names) as workers:
@@ -56,7 +56,7 @@ def _measure(workers, names, shape, task, n_repeats):
 
 
 def tables(data):
-    """Return times, ratios and the share of the floor, for each dtype."""
+    """Return times, ratios and the share of matrix products for each dtype."""
     tables = []
     for dtype in DTYPES:
         records = [record for record in data["records"] if record["dtype"] == dtype]
@@ -66,31 +66,31 @@ def tables(data):
         _add_floor_share(ratios, records)
         tables += [
             Table(f"Microseconds per training step, {dtype}", *times, note=TIMES_NOTE),
-            Table(f"Times as long as {OURS}, {dtype}", *ratios, note=RATIOS_NOTE),
+            Table(f"Time relative to {OURS}, {dtype}", *ratios, note=RATIOS_NOTE),
         ]
     return tables
 
 
 TIMES_NOTE = (
-    "Medians. A step is gathering the batch, forward, backward, update and cost; the "
-    "time is that of whole trainings, divided by their steps."
+    "Medians. A step consists of gathering the mini-batch, forward pass, backward "
+    "pass, update and cost; the time is that of a complete fit, divided by its steps."
 )
 RATIOS_NOTE = (
-    "Medians of the ratios measured side by side, their quartiles in brackets. The "
-    f"share is the time of the matrix products alone divided by that of {OURS}."
+    "Medians of the ratios within rounds, with quartiles in brackets. The share is the "
+    f"time of the matrix products alone divided by that of {OURS}."
 )
 
 
 def _add_floor_share(ratios, records):
     header, rows = ratios
-    header.append("share of the matrix products")
+    header.append("share of matrix products")
     shares = {r["shape"]: r["ratio"] for r in records if r["library"] == FLOOR}
     for row in rows:
         row.append(f"{100 * shares[row[0]]:.0f} %")
 
 
 def draw(data):
-    """Return bars of the times per step, with a line at the floor of each shape."""
+    """Plot the times per step as bars, with a line at the floor of each shape."""
     from benchmarks._plots import (
         group_marks,
         grouped_bars,

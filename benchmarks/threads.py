@@ -1,7 +1,7 @@
-"""Training with one BLAS thread and with as many as the BLAS takes.
+"""Training with one BLAS thread and with the default number of BLAS threads.
 
-The BLAS itself decides which products are large enough to be shared between threads.
-This part shows where that pays.
+The BLAS library decides which products are large enough to be split between threads.
+This part shows where that pays off.
 """
 
 from threadpoolctl import ThreadpoolController
@@ -28,7 +28,7 @@ ONE_THREAD = "one thread"
 
 
 def measure(settings):
-    """Return the records of all tasks with both numbers of threads."""
+    """Return the records for all tasks with both numbers of threads."""
     controller = ThreadpoolController()
     records = []
     for task in TASKS:
@@ -61,18 +61,18 @@ def measure(settings):
 
 
 def tables(data):
-    """Return the times per step and their ratio."""
+    """Return the times per step and their ratios."""
     records = data["records"]
     header, rows = pivot(
         records, "network", "library", lambda r: number(r["us_per_step"])
     )
     limited = [record for record in records if record["library"] == ONE_THREAD]
-    header[1:] = ["the BLAS decides", ONE_THREAD, "ratio"]
+    header[1:] = ["default threads", ONE_THREAD, "ratio"]
     for row, record in zip(rows, limited, strict=True):
         row.append(with_quartiles(record))
-    note = "Medians. A ratio below 1 says that one thread would be faster."
+    note = "Medians. A ratio below 1 means that one thread is faster."
     return [Table("Microseconds per training step, float32", header, rows, note=note)]
 
 
 def draw(data):
-    """Return nothing: the table says it all."""
+    """Return None: the table needs no plot."""

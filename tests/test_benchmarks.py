@@ -161,8 +161,8 @@ def test_every_shape_is_timed_with_every_library(module, forced_kernels):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--only", "steps,naps"], "'naps' is none of steps, "),
-        (["--peers", "abacus"], "'abacus' is none of scikit-learn, "),
+        (["--only", "steps,naps"], "'naps' is not one of steps, "),
+        (["--peers", "abacus"], "'abacus' is not one of scikit-learn, "),
         (["--repeats", "0"], "0 is not positive"),
     ],
 )
@@ -339,7 +339,7 @@ def test_study_reports_what_it_measured(study):
     rows = [line.split(" | ") for line in page.splitlines() if line.count("|") == 7]
     ranks = [float(row[4]) for row in rows[2:7]]
     assert sum(ranks) == pytest.approx(15, abs=0.03)
-    assert "Beside MLPClassifier, at most 40 rows" in page
+    assert "Compared with MLPClassifier, at most 40 training samples" in page
 
 
 def test_study_goes_on_where_it_was(study):
