@@ -186,9 +186,11 @@ def _product_of_weights(sample_weight, class_weight, target):
     with np.errstate(all="ignore"):
         weight = sample_weight * class_weight[target]
     zero = (sample_weight == 0) | (class_weight[target] == 0)
-    if np.isfinite(weight).all() and ((weight == 0) == zero).all():
+    is_tiny = weight < np.finfo(np.float64).tiny
+    if np.isfinite(weight).all() and (is_tiny == zero).all():
         return weight
-    # The products over- or underflow. Only ratios matter, so scale both factors.
+    # The products overflow, or lose digits where they are subnormal. Only ratios matter,
+    # so scale both factors.
     class_weight = class_weight / (class_weight.max() or 1.0)
     return (sample_weight / sample_weight.max()) * class_weight[target]
 
