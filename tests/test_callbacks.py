@@ -8,11 +8,9 @@ import warnings
 from functools import partial
 
 import joblib
-import models
 import numpy as np
 import pandas as pd
 import pytest
-from models import assert_same_model
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
@@ -20,6 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_rmsprop import _callbacks
+from tests import helpers
+from tests.helpers import assert_same_model
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def data():
     return X, np.array(["ape", "bee", "cow"])[codes]
 
 
-small = partial(models.small, max_iter=4)
+small = partial(helpers.small, max_iter=4)
 
 
 class Recorder:

@@ -9,13 +9,11 @@ from functools import partial
 from numbers import Real
 from typing import ClassVar
 
-import models
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
-from models import assert_same_model, params_of
 from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_moons
@@ -37,6 +35,8 @@ from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._classifier import DOCUMENTATION_URL
 from sk_rmsprop._schedules import SCHEDULES
 from sk_rmsprop._training import Epochs
+from tests import helpers
+from tests.helpers import assert_same_model, params_of
 
 FITTED_ATTRIBUTES = [
     "classes_",
@@ -74,7 +74,7 @@ def labels(data):
     return (data[0][:, [0, 1, 3]] > [1, 1, 0]).astype(int)
 
 
-small = partial(models.small, learning_rate=0.03, max_iter=8)
+small = partial(helpers.small, learning_rate=0.03, max_iter=8)
 
 
 def assert_almost_same_model(clf, other, rtol=1e-7):
@@ -1490,7 +1490,7 @@ def test_n_iter_no_change_beyond_the_range_of_floats(data):
 
 # --- max_iter="auto" ------------------------------------------------------------------
 
-steady = partial(models.small, n_iter_no_change=np.inf)
+steady = partial(helpers.small, n_iter_no_change=np.inf)
 
 
 @pytest.mark.parametrize(

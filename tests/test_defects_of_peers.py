@@ -8,13 +8,14 @@ import pickle
 import warnings
 from functools import partial
 
-import models
 import numpy as np
 import pandas as pd
 import pytest
-from models import params_of
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
+
+from tests import helpers
+from tests.helpers import params_of
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def data():
     return 3 * np.eye(3, 4)[y] + 0.5 * rng.standard_normal((60, 4)), y
 
 
-small = partial(models.small, learning_rate=0.03, max_iter=8)
+small = partial(helpers.small, learning_rate=0.03, max_iter=8)
 
 
 class Validated:

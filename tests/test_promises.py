@@ -21,7 +21,15 @@ from typing import ClassVar, NamedTuple
 import joblib
 import numpy as np
 import pytest
-from cases import (
+from scipy.sparse import csr_array
+from sklearn.base import clone
+
+from sk_rmsprop import RMSpropMLPClassifier
+from sk_rmsprop._network import CostGradient
+from sk_rmsprop._rmsprop import _Update
+from sk_rmsprop._schedules import SCHEDULES
+from sk_rmsprop._training import ValidationLoss, train
+from tests.cases import (
     CASES,
     COPIERS,
     EVERYTHING,
@@ -41,14 +49,6 @@ from cases import (
     trained,
     y,
 )
-from scipy.sparse import csr_array
-from sklearn.base import clone
-
-from sk_rmsprop import RMSpropMLPClassifier
-from sk_rmsprop._network import CostGradient
-from sk_rmsprop._rmsprop import _Update
-from sk_rmsprop._schedules import SCHEDULES
-from sk_rmsprop._training import ValidationLoss, train
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import sklearn
-from models import assert_same_model, small
 from sklearn.base import is_classifier
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -11,6 +10,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
+
+from tests.helpers import assert_same_model, small
 
 ROUTABLE = {
     "fit": {"sample_weight", "X_val", "y_val", "sample_weight_val"},

@@ -4,16 +4,16 @@ import pickle
 import tracemalloc
 from functools import partial
 
-import models
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from models import assert_same_model, params_of
 from sklearn.preprocessing import StandardScaler
 
 from sk_rmsprop._standardization import BLOCK_BYTES
+from tests import helpers
+from tests.helpers import assert_same_model, params_of
 
-small = partial(models.small, standardize=True)
+small = partial(helpers.small, standardize=True)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_it_is_training_on_scaled_data(data, weight):
     clf = small().fit(X, y, sample_weight=weight)
     with np.errstate(invalid="ignore"):  # Of the constant feature's variance.
         scaled = StandardScaler().fit(X, sample_weight=weight).transform(X)
-    reference = models.small().fit(scaled, y, sample_weight=weight)
+    reference = helpers.small().fit(scaled, y, sample_weight=weight)
     np.testing.assert_allclose(clf.cost_history_, reference.cost_history_, rtol=1e-9)
     np.testing.assert_allclose(
         clf.predict_proba(X), reference.predict_proba(scaled), rtol=1e-7
@@ -161,7 +161,7 @@ def test_validation_loss_is_that_of_the_model(data, as_format):
 def test_it_stays_when_training_goes_on(data, standardize):
     X, y = data
     X = X / [1e-4, 1, 1e5, 1]
-    clf = models.small(standardize=standardize).fit(X, y)
+    clf = helpers.small(standardize=standardize).fit(X, y)
     clf.set_params(standardize=not standardize, warm_start=True)
     before = vars(clf).copy()
     for call in (clf.fit, clf.partial_fit):
@@ -169,7 +169,7 @@ def test_it_stays_when_training_goes_on(data, standardize):
             call(X, y)
         assert vars(clf) == before
     # Predictions are those of the model as it was trained.
-    expected = models.small(standardize=standardize).fit(X, y).predict_proba(X)
+    expected = helpers.small(standardize=standardize).fit(X, y).predict_proba(X)
     np.testing.assert_array_equal(clf.predict_proba(X), expected)
 
 
@@ -276,7 +276,7 @@ def test_a_feature_whose_mean_overflows_is_left_out():
 @pytest.mark.parametrize("standardize", [False, True])
 def test_divergence_recommends_scaling_where_it_would_help(data, standardize):
     X, y = data
-    clf = models.small(standardize=standardize, learning_rate=1e200)
+    clf = helpers.small(standardize=standardize, learning_rate=1e200)
     with pytest.raises(ValueError, match="diverged") as error:
         clf.fit(X, y)
     assert ("StandardScaler" in str(error.value)) != standardize

@@ -3,17 +3,18 @@
 import warnings
 from functools import partial
 
-import models
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
-from models import assert_same_model, params_of
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+
+from tests import helpers
+from tests.helpers import assert_same_model, params_of
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def val():
     return X, y
 
 
-small = partial(models.small, batch_size=32)
+small = partial(helpers.small, batch_size=32)
 
 
 class Scorer:

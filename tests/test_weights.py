@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from models import assert_same_model, params_of, small
 from sklearn.utils.class_weight import compute_sample_weight
+
+from tests.helpers import assert_same_model, params_of, small
 
 
 @pytest.fixture
