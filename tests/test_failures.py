@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import sys
+import threading
 import warnings
 from typing import NamedTuple
 
@@ -44,10 +45,6 @@ def place(name):
     """Return the class of a place, of whatever module of the package."""
     modules = [m for path, m in sys.modules.items() if path.startswith("sk_rmsprop.")]
     return next(vars(m)[PLACES[name]] for m in modules if PLACES[name] in vars(m))
-
-
-def is_of_package(frame):
-    return frame.f_globals.get("__name__", "").startswith("sk_rmsprop")
 
 
 needs_callbacks = pytest.mark.skipif(
@@ -140,10 +137,15 @@ def with_value(array, value, index=3):
     return array
 
 
-# What is wrong, and what the error must name
+def rows_of(table):
+    return pytest.mark.parametrize(("data", "match"), table.values(), ids=table)
+
+
+# What is wrong, and what the error must say
 BAD_DATA = {
     "X nan": ({"X": with_value(X, np.nan)}, "X contains NaN"),
     "X inf": ({"X": with_value(X, np.inf)}, "X contains infinity"),
+    "X -inf": ({"X": with_value(X, -np.inf, (3, 1))}, "X contains infinity"),
     "X sparse nan": ({"X": csr_array(with_value(X, np.nan))}, "X contains NaN"),
     "X strings": ({"X": np.full(X.shape, "a")}, "could not convert string"),
     "X 1-D": ({"X": X[:, 0]}, "2D array"),
@@ -152,79 +154,155 @@ BAD_DATA = {
     "X short": ({"X": X[1:]}, "inconsistent numbers of samples"),
     "X empty": ({"X": X[:0], "y": y[:0]}, "0 sample"),
     "X without columns": ({"X": X[:, :0]}, "0 feature"),
-    "y missing": ({"y": None}, "y"),
+    "y missing": ({"y": None}, "requires y"),
     "y nan": ({"y": with_value(y, np.nan)}, "y contains NaN"),
     "y continuous": ({"y": y + 0.5}, "continuous|classes"),
-    "y multioutput": ({"y": np.column_stack([y, y])}, "multioutput"),
+    "y multioutput": ({"y": np.c_[y, y]}, "multioutput y is not supported"),
     "y multilabel of twos": ({"y": 2 * Y_MULTILABEL}, "zeros and ones"),
     "y 3-D": ({"y": np.zeros((65, 2, 2))}, "y|dim 3"),
-    "sample_weight negative": (
-        {"sample_weight": with_value(WEIGHT, -1)},
-        "[Nn]egative",
-    ),
-    "sample_weight nan": (
-        {"sample_weight": with_value(WEIGHT, np.nan)},
-        "sample_weight",
-    ),
-    "sample_weight inf": (
-        {"sample_weight": with_value(WEIGHT, np.inf)},
-        "sample_weight",
-    ),
-    "sample_weight short": ({"sample_weight": WEIGHT[1:]}, "sample_weight"),
-    "sample_weight zero": ({"sample_weight": 0 * WEIGHT}, "[Ss]ample.weight"),
-    "sample_weight 2-D": ({"sample_weight": WEIGHT[:, np.newaxis]}, "[Ss]ample.weight"),
+    **{
+        f"sample_weight {problem}": ({"sample_weight": weight}, match)
+        for problem, weight, match in (
+            ("negative", with_value(WEIGHT, -1e-9), "Negative values.*sample_weight"),
+            ("nan", with_value(WEIGHT, np.nan), "sample_weight contains NaN"),
+            ("inf", with_value(WEIGHT, np.inf), "sample_weight contains infinity"),
+            ("strings", ["heavy"] * 65, "could not convert string"),
+            ("short", WEIGHT[1:], "sample_weight"),
+            ("zero", 0 * WEIGHT, "sample_weight is zero for every row"),
+            ("2-D", WEIGHT[:, np.newaxis], "[Ss]ample.weight"),
+        )
+    },
 }
+# For a model of three classes and five features
 BAD_WHEN_RESUMING = {
-    "X with a column less": ({"X": X[:, 1:]}, "features"),
-    "y with an unseen class": ({"y": y + 1}, r"\by\b|classes"),
-    "y of strings": ({"y": y.astype(str)}, r"\by\b|classes"),
-    "y multilabel": ({"y": Y_MULTILABEL}, "y|classes"),
+    "X with a column less": ({"X": X[:, 1:]}, "4 features.*expecting 5 features"),
+    "y with another class": ({"y": y + 1}, "the same|classes .0 1 2.: .3."),
+    "y of strings": ({"y": y.astype(str)}, "not among the classes|the same"),
+    "y multilabel": ({"y": Y_MULTILABEL[:, :3]}, "kind of y"),
+}
+BAD_IN_PARTIAL_FIT = {
+    "y with a fraction": (
+        {"y": np.where(y == 2, 0.5, y)},
+        r"not among the classes \[0 1 2\]: \[0.5\]",
+    ),
+    "y of mixed labels": (
+        {"y": np.array([0, "a", None, 1, *y[4:]], dtype=object)},
+        "y has labels",
+    ),
+    "more classes": ({"classes": [0, 1, 2, 3]}, "the same"),
+    "fewer classes": ({"classes": [0, 1]}, "the same"),
 }
 VALIDATION = {"X_val": X_VAL, "y_val": Y_VAL}
 BAD_VALIDATION = {
-    "X_val alone": ({"X_val": X_VAL}, "y_val"),
-    "y_val alone": ({"y_val": Y_VAL}, "X_val"),
-    "sample_weight_val alone": ({"sample_weight_val": WEIGHT}, "X_val"),
-    "X_val nan": (VALIDATION | {"X_val": with_value(X_VAL, np.nan)}, "NaN"),
-    "X_val with a column less": (VALIDATION | {"X_val": X_VAL[:, 1:]}, "features"),
-    "X_val short": (VALIDATION | {"X_val": X_VAL[1:]}, "inconsistent"),
-    "y_val with an unseen class": (VALIDATION | {"y_val": Y_VAL + 1}, "y_val"),
-    "y_val continuous": (VALIDATION | {"y_val": Y_VAL + 0.5}, "continuous"),
-    "y_val multilabel": (VALIDATION | {"y_val": np.eye(40)[:, :3]}, "y_val"),
-    "sample_weight_val negative": (
-        VALIDATION | {"sample_weight_val": -np.ones(40)},
-        "sample_weight_val",
+    "X_val alone": ({"X_val": X_VAL}, "X_val and y_val must be given together"),
+    "y_val alone": ({"y_val": Y_VAL}, "X_val and y_val must be given together"),
+    "sample_weight_val alone": (
+        {"sample_weight_val": np.ones(40)},
+        "sample_weight_val needs X_val",
     ),
-    "sample_weight_val zero": (
-        VALIDATION | {"sample_weight_val": np.zeros(40)},
-        "[Ss]ample.weight",
-    ),
+    **{
+        problem: (VALIDATION | change, match)
+        for problem, change, match in (
+            ("X_val nan", {"X_val": with_value(X_VAL, np.nan)}, "NaN"),
+            ("X_val with a column less", {"X_val": X_VAL[:, 1:]}, "4 features"),
+            ("X_val short", {"X_val": X_VAL[1:]}, "inconsistent numbers"),
+            ("X_val empty", {"X_val": X_VAL[:0], "y_val": Y_VAL[:0]}, "0 sample"),
+            (
+                "y_val with another class",
+                {"y_val": Y_VAL + 1},
+                r"y_val has labels that are not among the classes.*\[3\]",
+            ),
+            (
+                "y_val of strings",
+                {"y_val": Y_VAL.astype(str)},
+                "y_val has labels that are not among the classes",
+            ),
+            ("y_val continuous", {"y_val": Y_VAL + 0.5}, "continuous"),
+            ("y_val multilabel", {"y_val": np.eye(40)[:, :3]}, "y_val"),
+            (
+                "sample_weight_val negative",
+                {"sample_weight_val": -np.ones(40)},
+                "Negative values in data passed to sample_weight_val",
+            ),
+            (
+                "sample_weight_val zero",
+                {"sample_weight_val": np.zeros(40)},
+                "sample_weight_val is zero for every row",
+            ),
+            (
+                "sample_weight_val short",
+                {"sample_weight_val": np.ones(39)},
+                "sample_weight",
+            ),
+        )
+    },
 }
 
 
-def every_row_of(table):
-    return pytest.mark.parametrize(("data", "match"), table.values(), ids=table)
-
-
 @every_call
-@every_row_of(BAD_DATA)
+@rows_of(BAD_DATA)
 def test_bad_data(call, data, match):
     error = (ValueError, TypeError)
     call.assert_changes_nothing(call.estimator(), error, match, **data)
 
 
 @calls_that_resume
-@every_row_of(BAD_WHEN_RESUMING)
+@rows_of(BAD_WHEN_RESUMING)
 def test_data_that_do_not_fit_the_model(call, data, match):
     call.assert_changes_nothing(call.estimator(), ValueError, match, **data)
 
 
+@rows_of(BAD_IN_PARTIAL_FIT)
+def test_labels_and_classes_that_do_not_fit_the_model(data, match):
+    call = CALLS["partial_fit"]
+    call.assert_changes_nothing(call.estimator(), ValueError, match, **data)
+
+
+def test_warm_fit_without_one_of_the_classes():
+    call, data = CALLS["warm fit"], {"y": np.where(y == 2, 1, y)}
+    call.assert_changes_nothing(call.estimator(), ValueError, "the same", **data)
+
+
+@pytest.mark.parametrize(
+    ("is_fitted", "data", "match"),
+    [
+        (True, {"y": Y_MULTILABEL[:, :2]}, "2 columns, but there are 5 labels"),
+        (True, {"y": y}, "kind of y"),
+        (False, {"classes": [0, 1]}, "5 columns, but there are 2 labels"),
+        (False, {"classes": list("edcba")}, "numbers of its columns"),
+    ],
+)
+def test_labels_and_classes_that_do_not_fit_a_multilabel_y(is_fitted, data, match):
+    call = CALLS["partial_fit"]
+    clf = CALLS["first fit"].estimator()
+    if is_fitted:
+        clf.fit(X, Y_MULTILABEL)
+    data = {"y": Y_MULTILABEL} | data
+    call.assert_changes_nothing(clf, ValueError, match, **data)
+
+
 @every_fit
 @pytest.mark.parametrize("early_stopping", [True, False])
-@every_row_of(BAD_VALIDATION)
+@rows_of(BAD_VALIDATION)
 def test_bad_validation_data(call, early_stopping, data, match):
     clf = call.estimator().set_params(early_stopping=early_stopping)
     call.assert_changes_nothing(clf, (ValueError, TypeError), match, **data)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.parametrize(
+    ("y_fit", "y_val"),
+    [
+        (y > 0, Y_MULTILABEL[:40, :2]),
+        (Y_MULTILABEL[:, :2], Y_VAL > 0),
+        (Y_MULTILABEL[:, :2], (Y_VAL > 0).astype(int)),
+        (Y_MULTILABEL[:, :2], (Y_VAL > 0).astype(int)[:, np.newaxis]),
+    ],
+    ids=["multilabel", "bool", "0 and 1", "one column"],
+)
+def test_validation_labels_of_another_kind(y_fit, y_val):
+    call, data = CALLS["first fit"], {"y": y_fit, "X_val": X_VAL, "y_val": y_val}
+    call.assert_changes_nothing(call.estimator(), ValueError, "y_val", **data)
 
 
 BAD_CLASSES = {
@@ -234,7 +312,6 @@ BAD_CLASSES = {
     "strings": ["a", "b", "c"],
     "strings and numbers": np.array(["a", 1, 2], dtype=object),
     "empty": [],
-    "too few": [0, 1],
     "2-D": [[0, 1, 2]],
     "set": {0, 1, 2},
 }
@@ -247,27 +324,49 @@ def test_bad_classes(call, classes):
     call.assert_changes_nothing(clf, ValueError, "classes", classes=classes)
 
 
+def test_first_partial_fit_with_too_few_classes():
+    call, match = CALLS["first partial_fit"], r"not among the classes \[0 1\]: \[2\]"
+    call.assert_changes_nothing(call.estimator(), ValueError, match, classes=[0, 1])
+
+
 def test_first_partial_fit_without_classes():
     call, match = CALLS["first partial_fit"], "classes must be passed on the first call"
     call.assert_changes_nothing(call.estimator(), ValueError, match, classes=None)
 
 
-@calls_that_resume
-def test_frame_with_other_names(call):
+@pytest.fixture
+def frame():
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(X, columns=list("abcde"))
+    return pandas.DataFrame(X, columns=list("abcde"))
+
+
+@calls_that_resume
+def test_frame_with_other_names(call, frame):
     clf = RMSpropMLPClassifier(max_iter=2, warm_start=True).fit(frame, y)
     other = frame.rename(columns={"a": "z"})
     call.assert_changes_nothing(clf, ValueError, "feature names", X=other)
 
 
-def test_failing_cold_fit_keeps_the_names_and_number_of_features():
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(X, columns=list("abcde"))
+def test_validation_frame_with_other_names(frame):
+    call, other = CALLS["first fit"], frame.rename(columns={"a": "z"})
+    data = {"X": frame, "X_val": other, "y_val": y}
+    match = "feature names should match"
+    call.assert_changes_nothing(call.estimator(), ValueError, match, **data)
+
+
+# They fail after X has been validated.
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"y": y + 0.5},
+        {"sample_weight": np.zeros(65)},
+        {"sample_weight": -np.ones(65)},
+    ],
+)
+def test_failing_cold_fit_keeps_the_feature_names(frame, data):
     clf = RMSpropMLPClassifier(max_iter=2).fit(frame, y)
-    for data in ({"y": y + 0.5}, {"sample_weight": np.zeros(65)}):
-        data = {"X": frame[["b", "a"]]} | data
-        CALLS["second fit"].assert_changes_nothing(clf, ValueError, None, **data)
+    data = {"X": frame[["c", "b", "a"]]} | data
+    CALLS["second fit"].assert_changes_nothing(clf, ValueError, None, **data)
     assert clf.predict(frame).shape == (65,)
 
 
@@ -290,9 +389,47 @@ def test_bad_value_of_a_parameter(call, name, value):
 
 
 @every_call
-def test_class_weights_that_are_all_zero(call):
-    clf = call.estimator().set_params(class_weight={0: 0, 1: 0, 2: 0})
-    call.assert_changes_nothing(clf, ValueError, "class_weight")
+@pytest.mark.parametrize(
+    ("class_weight", "match"),
+    [
+        ({0: -1.0}, "class_weight must be finite and not negative"),
+        ({1: np.nan}, "class_weight must be finite and not negative"),
+        ({1: np.inf}, "class_weight must be finite and not negative"),
+        ({0: 0, 1: 0, 2: 0}, "together are zero for every row"),
+    ],
+    ids=["negative", "nan", "inf", "zero"],
+)
+def test_bad_class_weights(call, class_weight, match):
+    clf = call.estimator().set_params(class_weight=class_weight)
+    call.assert_changes_nothing(clf, ValueError, match)
+
+
+@every_call
+def test_class_weights_and_sample_weights_that_leave_nothing(call):
+    clf = call.estimator().set_params(class_weight={0: 0.0})
+    match, data = "together are zero for every row", {"sample_weight": y == 0}
+    call.assert_changes_nothing(clf, ValueError, match, **data)
+
+
+def test_class_weights_that_leave_no_validation_data():
+    clf = CALLS["first fit"].estimator(class_weight={1: 0.0})
+    data = {"X_val": X_VAL[Y_VAL == 1], "y_val": Y_VAL[Y_VAL == 1]}
+    match = "zero for every validation row"
+    CALLS["first fit"].assert_changes_nothing(clf, ValueError, match, **data)
+
+
+@pytest.mark.parametrize(
+    ("call", "class_weight"),
+    [
+        (CALLS["first fit"], "balanced"),
+        (CALLS["first fit"], {0: 2.0}),
+        (Call(partial_fit, False), {0: 2.0}),
+    ],
+)
+def test_class_weights_of_a_multilabel_y(call, class_weight):
+    clf = call.estimator(class_weight=class_weight)
+    match = "class_weight is not supported for multilabel"
+    call.assert_changes_nothing(clf, ValueError, match, y=Y_MULTILABEL)
 
 
 @pytest.mark.parametrize(
@@ -312,11 +449,15 @@ def test_training_of_another_network_cannot_be_resumed(call, params):
 
 @calls("first partial_fit", "partial_fit")
 @pytest.mark.parametrize(
-    "params", [{"early_stopping": True}, {"class_weight": "balanced"}]
+    ("params", "match"),
+    [
+        ({"early_stopping": True}, "early_stopping=True"),
+        ({"class_weight": "balanced"}, 'class_weight="balanced".*partial_fit'),
+    ],
 )
-def test_what_partial_fit_cannot_do(params, call):
+def test_what_partial_fit_cannot_do(call, params, match):
     clf = call.estimator().set_params(**params)
-    call.assert_changes_nothing(clf, ValueError, next(iter(params)))
+    call.assert_changes_nothing(clf, ValueError, match)
 
 
 # --- Divergence -----------------------------------------------------------------------
@@ -423,16 +564,20 @@ def test_failing_scorer(call, early_stopping, error):
 
 
 @every_fit
-def test_score_that_is_no_number(call):
-    clf = call.estimator(scoring=lambda *args: "good")
-    clf.set_params(early_stopping=True)
+@pytest.mark.parametrize(
+    "scorer",
+    [lambda *args: "good", lambda estimator, X: 1.0],
+    ids=["no number", "signature"],
+)
+def test_useless_scorer(call, scorer):
+    clf = call.estimator().set_params(early_stopping=True, scoring=scorer)
     call.assert_changes_nothing(clf, (ValueError, TypeError), None, **VALIDATION)
 
 
 @every_fit
 def test_impossible_split(call):
     clf = call.estimator().set_params(early_stopping=True)
-    match = r"(?s)validation_fraction.*X_val.*early_stopping=False"
+    match = "cannot hold out.*more rows.*X_val.*early_stopping=False"
     # Every class has a single member.
     call.assert_changes_nothing(clf, ValueError, match, X=X[:3], y=[0, 1, 2])
 
@@ -453,14 +598,24 @@ def test_failing_callback(call, hook):
 # --- Ctrl-C ---------------------------------------------------------------------------
 
 
-def interrupt_call(monkeypatch, cls, n):
-    """Make the n-th call from now on of any instance of a class a Ctrl-C."""
-    original, n_calls = cls.__call__, []
+def interrupt_at(n):
+    """Return a function whose n-th call is a Ctrl-C."""
+    countdown = iter(range(n - 1, -1, -1))
+
+    def count():
+        if next(countdown, None) == 0:
+            raise KeyboardInterrupt
+
+    return count
+
+
+def interrupt_call(monkeypatch, name, n):
+    """Make the n-th call at a place from now on a Ctrl-C."""
+    cls, count = place(name), interrupt_at(n)
+    original = cls.__call__
 
     def interrupted(self, *args):
-        n_calls.append(1)
-        if len(n_calls) == n:
-            raise KeyboardInterrupt
+        count()
         return original(self, *args)
 
     monkeypatch.setattr(cls, "__call__", interrupted)
@@ -487,7 +642,7 @@ def assert_resumes_exactly(case, clf, finished):
 def test_interrupt_in_an_epoch_keeps_those_before(where, n, finished, monkeypatch):
     case = CASES["default"]
     with monkeypatch.context() as patched:
-        interrupt_call(patched, place(where), n)
+        interrupt_call(patched, where, n)
         clf = interrupted_fit(case.make(max_iter=N_EPOCHS))
     assert clf.n_iter_ == finished
     assert_resumes_exactly(case, clf, finished)
@@ -497,7 +652,7 @@ def test_interrupt_in_an_epoch_keeps_those_before(where, n, finished, monkeypatc
 def test_interrupt_with_options(name, monkeypatch):
     case = CASES[name]
     with monkeypatch.context() as patched:
-        interrupt_call(patched, place("update"), 25)
+        interrupt_call(patched, "update", 25)
         clf = interrupted_fit(
             case.make(max_iter=N_EPOCHS),
             X=case.X,
@@ -512,7 +667,7 @@ def test_interrupt_with_options(name, monkeypatch):
 def test_interrupt_in_the_validation_loss(n, monkeypatch):
     case = CASES["default"]
     with monkeypatch.context() as patched:
-        interrupt_call(patched, place("validation loss"), n)
+        interrupt_call(patched, "validation loss", n)
         clf = interrupted_fit(case.make(max_iter=N_EPOCHS), **VALIDATION)
     assert len(clf.validation_scores_) == clf.n_iter_ == n - 1
     reference = case.make(max_iter=N_EPOCHS).fit(X, y, **VALIDATION)
@@ -546,7 +701,7 @@ def test_interrupt_in_a_warm_fit(monkeypatch):
     case = CASES["default"]
     clf = case.fit(case.make(max_iter=2, warm_start=True))
     with monkeypatch.context() as patched:
-        interrupt_call(patched, place("gradient"), 2 * N_BATCHES + 3)
+        interrupt_call(patched, "gradient", 2 * N_BATCHES + 3)
         interrupted_fit(clf.set_params(max_iter=4))
     assert clf.n_iter_ == 2
     assert_resumes_exactly(case, clf, 4)
@@ -557,7 +712,7 @@ def test_interrupt_with_early_stopping_keeps_the_best_epoch(monkeypatch):
     params = {"early_stopping": True, "n_iter_no_change": 3, "max_iter": 50}
     clf = case.make(**params, scoring=Scorer(0.1, 0.9, 0.2, 0.3))
     with monkeypatch.context() as patched:
-        interrupt_call(patched, place("gradient"), 4 * N_BATCHES + 1)
+        interrupt_call(patched, "gradient", 4 * N_BATCHES + 1)
         interrupted_fit(clf, **VALIDATION)
     assert (clf.n_iter_, clf.best_validation_score_) == (4, 0.9)
     assert clf.validation_scores_ == [0.1, 0.9, 0.2, 0.3]
@@ -572,7 +727,7 @@ def test_interrupt_with_early_stopping_keeps_the_best_epoch(monkeypatch):
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_interrupt_in_the_first_epoch(call, where, early_stopping, monkeypatch):
     clf = call.estimator().set_params(early_stopping=early_stopping)
-    interrupt_call(monkeypatch, place(where), 1)
+    interrupt_call(monkeypatch, where, 1)
     call.assert_changes_nothing(clf, KeyboardInterrupt, None, **VALIDATION)
 
 
@@ -581,7 +736,7 @@ def test_interrupt_in_the_first_epoch(call, where, early_stopping, monkeypatch):
 @pytest.mark.parametrize("n", [1, N_BATCHES])
 def test_interrupt_in_partial_fit(call, where, n, monkeypatch):
     clf = call.estimator()
-    interrupt_call(monkeypatch, place(where), n)
+    interrupt_call(monkeypatch, where, n)
     call.assert_changes_nothing(clf, KeyboardInterrupt, None)
 
 
@@ -590,31 +745,25 @@ def test_interrupt_in_partial_fit(call, where, n, monkeypatch):
 MAX_LINES = 400  # that are interrupted, in each of the four tests
 
 
-def call_with_interrupt_at_line(function, n=None):
-    """Call a function with a Ctrl-C at the n-th line of the package that it runs.
+def at_every_line(function, look):
+    """Call `look` before every line of the package that a function runs.
 
-    Returns the number of lines. Signals arrive in between bytecodes, so that lines are
-    nearly as fine as they come.
+    Signals arrive in between bytecodes, so that lines are nearly as fine as they come.
     """
-    n_lines = 0
 
     def trace(frame, event, arg):
-        nonlocal n_lines
-        if not is_of_package(frame):
+        if not frame.f_globals.get("__name__", "").startswith("sk_rmsprop."):
             return None
         if event == "line":
-            n_lines += 1
-            if n_lines == n:
-                raise KeyboardInterrupt
+            look()
         return trace
 
-    tracer = sys.gettrace()
+    previous = sys.gettrace()
     sys.settrace(trace)
     try:
         function()
     finally:
-        sys.settrace(tracer)
-    return n_lines
+        sys.settrace(previous)
 
 
 @pytest.mark.parametrize(
@@ -632,11 +781,11 @@ def test_interrupt_at_any_line(first, is_fitted, early_stopping, capsys):
     for max_iter in (1, 2):
         clf = copy.deepcopy(start).set_params(max_iter=max_iter)
         after[max_iter] = trained(clf.fit(X, y, **VALIDATION))
-    whole = copy.deepcopy(start)
-    n_lines = call_with_interrupt_at_line(lambda: whole.fit(X, y, **VALIDATION))
-    assert n_lines > 500
+    whole, lines = copy.deepcopy(start), []
+    at_every_line(lambda: whole.fit(X, y, **VALIDATION), lambda: lines.append(1))
+    assert len(lines) > 500
     kept = []
-    for n in range(first, n_lines + 1, -(-n_lines // MAX_LINES)):
+    for n in range(first, len(lines) + 1, -(-len(lines) // MAX_LINES)):
         clf = copy.deepcopy(start)
         capsys.readouterr()
         is_kept = fit_interrupted_at_line(clf, n)
@@ -658,7 +807,81 @@ def fit_interrupted_at_line(clf, n):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            call_with_interrupt_at_line(lambda: clf.fit(X, y, **VALIDATION), n)
+            at_every_line(lambda: clf.fit(X, y, **VALIDATION), interrupt_at(n))
         except KeyboardInterrupt:
             return False
     return True
+
+
+# --- Threads --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick_switches():
+    """Make threads take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+class Readers:
+    """Threads that call a function until the ``with`` block ends."""
+
+    def __init__(self, function, n_threads=2):
+        self.function = function
+        self.stopped = threading.Event()
+        self.results, self.errors = [], []
+        self.threads = [threading.Thread(target=self._read) for _ in range(n_threads)]
+
+    def _read(self):
+        while not self.stopped.is_set():
+            try:
+                self.results.append(self.function())
+            except Exception as error:
+                self.errors.append(error)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.mark.usefixtures("quick_switches")
+def test_predictions_during_partial_fit_are_of_one_epoch():
+    clf = CALLS["partial_fit"].estimator()
+    of_epochs = {clf.predict_proba(X).tobytes()}
+    with Readers(lambda: clf.predict_proba(X).tobytes()) as readers:
+        for _ in range(40):
+            clf.partial_fit(X, y)
+            of_epochs.add(clf.predict_proba(X).tobytes())
+    assert not readers.errors
+    assert readers.results
+    assert set(readers.results) <= of_epochs
+
+
+def test_partial_fit_replaces_the_model_at_once():
+    clf = CALLS["partial_fit"].estimator()
+    before, seen = clf.coefs_[0].tobytes(), set()
+    at_every_line(
+        lambda: clf.partial_fit(X, y), lambda: seen.add(clf.coefs_[0].tobytes())
+    )
+    assert seen == {before, clf.coefs_[0].tobytes()}
+
+
+def test_failing_partial_fit_never_takes_the_model_away():
+    clf = CALLS["partial_fit"].estimator()
+    before, missing = vars(clf).keys(), []
+
+    def fail():
+        with pytest.raises(ValueError, match="Negative"):
+            clf.partial_fit(X, y, sample_weight=-np.ones(65))
+
+    at_every_line(fail, lambda: missing.append(before - vars(clf).keys()))
+    assert len(missing) > 10
+    assert set().union(*missing) == set()
