@@ -180,15 +180,15 @@ CASES = {
         params=ALL_OPTIONS | {"learning_rate_schedule": "one_cycle"}
     ),
 }
-CONSTANT_RATE = {
+CONSTANT_LEARNING_RATE = {
     name: case
     for name, case in CASES.items()
     if case.params.get("learning_rate_schedule", "constant") == "constant"
 }
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-every_constant_rate_case = pytest.mark.parametrize(
-    "case", CONSTANT_RATE.values(), ids=CONSTANT_RATE
+every_case_of_constant_learning_rate = pytest.mark.parametrize(
+    "case", CONSTANT_LEARNING_RATE.values(), ids=CONSTANT_LEARNING_RATE
 )
 
 
@@ -235,18 +235,3 @@ COPIERS = FILES | {
 }
 
 every_copier = pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
-
-
-# --- A scorer -------------------------------------------------------------------------
-
-
-class Scripted:
-    """A scorer whose score depends on the epoch alone, as it is told."""
-
-    def __init__(self, *scores):
-        self.scores = scores
-        self.seen = []
-
-    def __call__(self, estimator, X, y, sample_weight=None):
-        self.seen.append((X, y))
-        return self.scores[len(estimator.history_) - 1]
