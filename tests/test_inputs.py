@@ -1,0 +1,331 @@
+"""Tests of the labels and inputs that the classifier takes, and of their containers.
+
+That bad ones are refused, and change nothing, is in test_failures.
+"""
+
+import tracemalloc
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+
+from tests import helpers
+from tests.helpers import assert_almost_same_model, assert_same_model, params_of
+
+small = partial(helpers.small, learning_rate=0.03, max_iter=8)
+
+# --- Labels ---------------------------------------------------------------------------
+
+LABELS = {
+    "strings": np.array(["ape", "bee", "cow"]),
+    "objects": np.array(["ape", "bee", "cow"], dtype=object),
+    "negative ints": np.array([-7, -1, 0]),
+    "gapped ints": np.array([2, 3, 50]),
+    "int32": np.array([0, 1, 2], dtype=np.int32),
+    "int8": np.array([-128, 0, 127], dtype=np.int8),
+    "uint8": np.array([0, 1, 255], dtype=np.uint8),
+    "uint16": np.array([0, 1, 2], dtype=np.uint16),
+    "floats": np.array([1.0, 2.0, 4.0]),
+    "digits as strings": np.array(["1", "2", "3"]),
+    "bools": np.array([False, True]),
+    "two strings": np.array(["no", "yes"]),
+    "1 and 2": np.array([1, 2]),
+    "-1 and 1": np.array([-1, 1]),
+    "one string": np.array(["only"]),
+    "one int": np.array([7]),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+def test_values_of_labels_do_not_matter(data, labels):
+    X, codes = data
+    codes = np.minimum(codes, len(labels) - 1)
+    reference = small().fit(X, codes)
+    clf = small().fit(X, labels[codes])
+    assert_same_model(clf, reference)
+    np.testing.assert_array_equal(clf.classes_, labels, strict=True)
+    predicted = clf.predict(X)
+    np.testing.assert_array_equal(predicted, labels[codes], strict=True)
+    assert clf.score(X, labels[codes]) == 1.0
+
+
+LABEL_CONTAINERS = {
+    "list": list,
+    "pandas Series": lambda y: pd.Series(y, index=np.arange(len(y)) + 100),
+    "pandas categorical": lambda y: pd.Series(pd.Categorical(y)),
+    "pandas string": lambda y: pd.Series(y, dtype="string"),
+    "polars Series": pl.Series,
+    "polars Categorical": lambda y: pl.Series(y, dtype=pl.Categorical),
+}
+
+
+@pytest.mark.parametrize(
+    "container", LABEL_CONTAINERS.values(), ids=list(LABEL_CONTAINERS)
+)
+def test_label_containers(data, names, container):
+    X, codes = data
+    y = container(names[codes])
+    clf = small().fit(X, y)
+    assert_same_model(clf, small().fit(X, codes))
+    assert clf.predict(X).tolist() == names[codes].tolist()
+    assert clf.score(X, y) == 1.0
+
+
+@pytest.mark.parametrize(
+    "container", [list, pd.Series, pl.Series], ids=["list", "pandas", "polars"]
+)
+def test_containers_of_bools(data, container):
+    X, codes = data
+    clf = small().fit(X, container(codes == 2))
+    assert_same_model(clf, small().fit(X, (codes == 2).astype(int)))
+    assert clf.classes_.dtype == clf.predict(X).dtype == bool
+
+
+MULTILABEL_CONTAINERS = {
+    "list": lambda Y: Y.tolist(),
+    "bool": lambda Y: Y.astype(bool),
+    "float": lambda Y: Y.astype(float),
+    "CSR matrix": sp.csr_matrix,
+    "CSC array": sp.csc_array,
+    "COO array": sp.coo_array,
+    "pandas": pd.DataFrame,
+    "polars": pl.DataFrame,
+}
+
+
+@pytest.mark.parametrize(
+    "container", MULTILABEL_CONTAINERS.values(), ids=list(MULTILABEL_CONTAINERS)
+)
+def test_multilabel_containers(data, labels, container):
+    X, _ = data
+    reference = small().fit(X, labels)
+    assert_same_model(small().fit(X, container(labels)), reference)
+    assert_same_model(
+        small().partial_fit(X, container(labels)), small().partial_fit(X, labels)
+    )
+
+
+def test_column_vector_is_accepted_with_a_warning(data):
+    X, codes = data
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        clf = small().fit(X, codes[:, np.newaxis])
+    assert_same_model(clf, small().fit(X, codes))
+    assert clf.predict(X).shape == (60,)
+
+
+# --- Dense inputs ---------------------------------------------------------------------
+
+DENSE_CONTAINERS = {
+    "list": lambda X: X.tolist(),
+    "Fortran order": np.asfortranarray,
+    "strided": lambda X: np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3],
+    "reversed": lambda X: X[::-1, ::-1].copy()[::-1, ::-1],
+    "big endian": lambda X: X.astype(">f8"),
+    "pandas": lambda X: pd.DataFrame(X, columns=list("abcd")),
+    "pandas, integer names": pd.DataFrame,
+    "pandas, mixed dtypes": lambda X: pd.DataFrame(
+        {"a": pd.Series(X[:, 0], dtype="Float64"), "b": X[:, 1], "c": X[:, 2]}
+    ).assign(d=X[:, 3]),
+    "polars": lambda X: pl.DataFrame(X, schema=list("abcd")),
+}
+
+
+@pytest.mark.parametrize(
+    "container", DENSE_CONTAINERS.values(), ids=list(DENSE_CONTAINERS)
+)
+def test_dense_inputs(data, container):
+    X, codes = data
+    reference = small().fit(X, codes)
+    clf = small().fit(container(X), codes)
+    assert_same_model(clf, reference)
+    np.testing.assert_array_equal(
+        clf.predict_proba(container(X)), reference.predict_proba(X)
+    )
+    assert_same_model(
+        clf.partial_fit(container(X), codes), reference.partial_fit(X, codes)
+    )
+
+
+def test_read_only_and_memory_mapped_inputs(data, tmp_path):
+    X, codes = data
+    reference = small().fit(X, codes)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    assert_same_model(small().fit(mapped, codes), reference)
+    for array in (X, codes, weight := np.ones(60)):
+        array.flags.writeable = False
+    clf = small().fit(X, codes, sample_weight=weight)
+    assert_almost_same_model(clf, reference)
+    np.testing.assert_array_equal(reference.predict(mapped), reference.predict(X))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint16, bool, np.float16])
+def test_other_dtypes_are_computed_in_float64(data, dtype):
+    X, codes = data
+    X = np.abs(4 * X).astype(dtype)
+    clf = small().fit(X, codes)
+    assert params_of(clf).dtype == np.float64
+    assert_same_model(clf, small().fit(X.astype(np.float64), codes))
+    assert clf.predict_proba(X).dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_c_ordered_array_is_not_copied(dtype, method):
+    X = np.random.default_rng(0).standard_normal((3000, 300)).astype(dtype)
+    y = np.arange(3000) % 3
+    clf = small(hidden_layer_sizes=(), max_iter=1).partial_fit(X, y, classes=[0, 1, 2])
+    tracemalloc.start()
+    try:
+        getattr(clf, method)(X, y, sample_weight=y)
+        assert tracemalloc.get_traced_memory()[1] < X.nbytes / 4
+    finally:
+        tracemalloc.stop()
+
+
+def test_one_sample_of_one_feature():
+    clf = small(hidden_layer_sizes=()).fit([[2.0]], ["a"])
+    assert clf.predict([[5.0]]).tolist() == ["a"]
+
+
+# --- Sparse inputs --------------------------------------------------------------------
+
+SPARSE_FORMATS = [
+    sp.csr_matrix,
+    sp.csr_array,
+    sp.csc_matrix,
+    sp.csc_array,
+    sp.coo_matrix,
+    sp.coo_array,
+]
+
+
+@pytest.mark.parametrize("as_format", SPARSE_FORMATS)
+def test_sparse_inputs(data, as_format):
+    X, codes = data
+    X = np.where(X > 0.5, X, 0.0)
+    reference = small().fit(X, codes)
+    clf = small().fit(as_format(X), codes)
+    assert_almost_same_model(clf, reference)
+    for method in ("predict", "predict_proba", "predict_log_proba"):
+        np.testing.assert_allclose(
+            getattr(clf, method)(as_format(X)), getattr(reference, method)(X)
+        )
+    assert_almost_same_model(
+        clf.partial_fit(as_format(X), codes), reference.partial_fit(X, codes)
+    )
+
+
+def test_sparse_input_is_never_densified(data, monkeypatch):
+    X, codes = data
+
+    def densified(*args, **kwargs):
+        raise AssertionError("the input was made dense")
+
+    for format_ in (sp.csr_matrix, sp.csr_array):
+        for method in ("toarray", "todense", "__array__"):
+            monkeypatch.setattr(format_, method, densified, raising=False)
+    X = sp.csr_array(X)
+    clf = small(early_stopping=True, validation_fraction=0.2).fit(X, codes)
+    clf.set_params(early_stopping=False).partial_fit(X, codes).predict_proba(X)
+
+
+# --- Float32 --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_float32_stays_float32(data, sparse, early_stopping):
+    X, codes = data
+    X = sp.csr_array(X.astype(np.float32)) if sparse else X.astype(np.float32)
+    clf = small(momentum=0.5, centered=True, early_stopping=early_stopping)
+    clf.fit(X, codes, sample_weight=np.linspace(1, 2, 60))
+    for _ in range(2):
+        arrays = [*clf.coefs_, *clf.intercepts_]
+        arrays += [clf.optimizer_.square_average_, clf.optimizer_.velocity_]
+        arrays += [clf.optimizer_.gradient_average_]
+        arrays += [clf.predict_proba(X), clf.predict_log_proba(X)]
+        assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
+        clf.set_params(early_stopping=False).partial_fit(X, codes)
+
+
+def test_dtypes_of_fit_and_predict_mix(data):
+    X, codes = data
+    single, double = X.astype(np.float32), X
+    clf = small().fit(single, codes)
+    assert clf.predict_proba(double).dtype == np.float64
+    np.testing.assert_allclose(
+        clf.predict_proba(double), clf.predict_proba(single), rtol=1e-4, atol=1e-6
+    )
+    # Continued training keeps the dtype of the model.
+    assert clf.partial_fit(double, codes).coefs_[0].dtype == np.float32
+    clf = small().fit(double, codes)
+    assert clf.predict_proba(single).dtype == np.float64
+    assert clf.partial_fit(single, codes).coefs_[0].dtype == np.float64
+
+
+def test_float32_and_float64_learn_alike(data):
+    X, codes = data
+    X = X.astype(np.float32)
+    single = small().fit(X, codes)
+    double = small().fit(X.astype(np.float64), codes)
+    np.testing.assert_allclose(
+        single.predict_proba(X), double.predict_proba(X), atol=2e-3
+    )
+
+
+# --- Inputs of predictions ------------------------------------------------------------
+
+METHODS = ["predict", "predict_proba", "predict_log_proba"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_prediction_needs_fit(data, method):
+    with pytest.raises(NotFittedError):
+        getattr(small(), method)(data[0])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_inputs_of_predictions_must_be_finite(data, method, value):
+    X, codes = data
+    clf = small().fit(X, codes)
+    X = X.copy()
+    X[7, 2] = value
+    kind = "NaN" if np.isnan(value) else "infinity"
+    with pytest.raises(ValueError, match=f"X contains {kind}"):
+        getattr(clf, method)(X)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_number_of_features_is_known_and_checked(data, method):
+    X, codes = data
+    clf = small().fit(X, codes)
+    assert clf.n_features_in_ == 4
+    with pytest.raises(ValueError, match=r"X has 3 features.*expecting 4 features"):
+        getattr(clf, method)(X[:, :3])
+
+
+def test_feature_names(data):
+    X, codes = data
+    frame = pd.DataFrame(X, columns=["b", "a", "d", "c"])
+    clf = small().fit(frame, codes)
+    assert clf.feature_names_in_.tolist() == ["b", "a", "d", "c"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        clf.predict(frame[["a", "b", "c", "d"]])
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        clf.predict(X)
+    assert not hasattr(small().fit(X, codes), "feature_names_in_")
+
+
+def test_samples_are_predicted_independently(data):
+    X, codes = data
+    clf = small().fit(X, codes)
+    many = np.tile(X, (2000, 1))
+    probabilities = clf.predict_proba(many)
+    np.testing.assert_allclose(probabilities[-60:], clf.predict_proba(X))
+    np.testing.assert_allclose(probabilities[-1:], clf.predict_proba(X[-1:]))
