@@ -1,4 +1,7 @@
-"""Tests of sample weights and class weights."""
+"""Tests of sample weights and class weights: they mean repetition.
+
+That bad ones are refused, and change nothing, is in test_failures.
+"""
 
 import numpy as np
 import pandas as pd
@@ -6,81 +9,103 @@ import polars as pl
 import pytest
 from sklearn.utils.class_weight import compute_sample_weight
 
-from tests.helpers import assert_same_model, params_of, small
+from tests.cases import CASES, WEIGHT, X_VAL, Y_VAL, Case, X, trained, y
+from tests.helpers import (
+    assert_almost_same_model,
+    assert_different_models,
+    assert_same_model,
+    params_of,
+    small,
+)
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-@pytest.fixture
-def data():
-    """Three overlapping classes of 30, 20 and 10 rows."""
-    rng = np.random.default_rng(0)
-    y = rng.permutation(np.repeat([0, 1, 2], [30, 20, 10]))
-    return rng.standard_normal((60, 4)) + np.eye(3, 4)[y], y
-
-
-@pytest.fixture
-def weight():
-    return np.random.default_rng(1).uniform(0.2, 3.0, 60)
-
-
-def full_batch(**params):
-    """Return a classifier that sees all rows at once."""
-    return small(**{"batch_size": 10_000, "shuffle": False, **params})
-
-
-def assert_almost_same_model(clf, other):
-    np.testing.assert_allclose(params_of(clf), params_of(other), rtol=1e-7, atol=1e-9)
-
-
-# --- Sample weights -------------------------------------------------------------------
-
-
-def test_weights_are_repetitions(data):
-    X, y = data
-    counts = np.arange(60) % 4
-    clf = full_batch().fit(X, y, sample_weight=counts)
-    repeated = full_batch().fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
-    assert_almost_same_model(clf, repeated)
-    assert clf.loss_ == pytest.approx(repeated.loss_)
-
-
-def test_multilabel_weights_are_repetitions(data):
-    X, y = data
-    Y = np.c_[y == 0, y > 0, X[:, 1] > 0]
-    counts = np.arange(60) % 3
-    clf = full_batch().fit(X, Y, sample_weight=counts)
-    repeated = full_batch().fit(
-        np.repeat(X, counts, axis=0), np.repeat(Y, counts, axis=0)
+REPEATED = {
+    name: CASES[name]._replace(sample_weight=WEIGHT)
+    for name in (
+        "default",
+        "momentum",
+        "centered",
+        "alpha",
+        "weight_decay",
+        "label_smoothing",
+        "max_grad_norm",
+        "class_weight",
+        "linear",
+        "schedule cosine",
+        "string labels",
+        "multilabel, sparse y",
+        "csr",
     )
-    assert_almost_same_model(clf, repeated)
+}
+# What is drawn for every sample is not the same for its repetitions.
+ABSENT = REPEATED | {
+    name: CASES[name]._replace(sample_weight=WEIGHT) for name in ("dropout", "shuffle")
+}
+WEIGHTED = CASES["sample_weight"]
 
 
-@pytest.mark.parametrize("factor", [1e-300, 1e-3, 7.0, 1e300])
-def test_only_ratios_of_weights_matter(data, weight, factor):
-    X, y = data
-    options = {"alpha": 0.01, "max_grad_norm": 0.5}
-    clf = small(**options).fit(X, y, sample_weight=factor * weight)
-    reference = small(**options).fit(X, y, sample_weight=weight)
-    assert_almost_same_model(clf, reference)
+def assert_alike(clf, other):
+    """Assert that weights and costs are the same but for rounding."""
+    assert_almost_same_model(clf, other)
+    np.testing.assert_allclose(clf.cost_history_, other.cost_history_, rtol=1e-9)
 
 
-@pytest.mark.parametrize("value", [5e-324, 1e-300, 0.1, 1e308])
-def test_equal_weights_are_none(data, value):
-    X, y = data
-    clf = small().fit(X, y, sample_weight=np.full(60, value))
-    assert_almost_same_model(clf, small().fit(X, y))
-    clf = small().fit(X.astype(np.float32), y, sample_weight=np.full(60, value))
-    assert_almost_same_model(clf, small().fit(X.astype(np.float32), y))
+def fit_all(*cases, **params):
+    """Return a classifier fitted to each of the cases."""
+    return [case.fit(case.make(**params)) for case in cases]
 
 
-@pytest.mark.parametrize("early_stopping", [False, True])
+def subset(case, rows):
+    """Return a case with some of its rows."""
+    return case._replace(
+        X=case.X[rows], y=case.y[rows], sample_weight=case.sample_weight[rows]
+    )
+
+
+# --- Repetition -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "shuffle"), [("fit", True), ("fit", False), ("partial_fit", True)]
+)
+@pytest.mark.parametrize("case", REPEATED.values(), ids=REPEATED)
+def test_weights_are_repetitions_in_full_batches(case, method, shuffle):
+    rows = np.repeat(np.arange(65), WEIGHT.astype(int))
+    copies = subset(case, rows)._replace(sample_weight=None)
+    clf, repeated = (
+        getattr(c, method)(c.make(batch_size=1000, shuffle=shuffle, max_iter=5))
+        for c in (case, copies)
+    )
+    assert_alike(clf, repeated)
+
+
+def test_repetitions_may_have_weights_themselves():
+    twice = subset(WEIGHTED, np.tile(np.arange(65), 2))
+    assert_alike(*fit_all(WEIGHTED, twice, batch_size=1000, max_iter=5))
+
+
+def test_weights_of_1_are_none():
+    plain, ones = CASES["default"], Case({}, X, y, np.ones(65))
+    none, equal, weighted = fit_all(plain, ones, WEIGHTED, max_iter=2)
+    assert trained(none) == trained(equal)
+    assert trained(none) != trained(weighted)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_weights_of_all_magnitudes(data, dtype, early_stopping):
-    X, y = data
-    weight = np.logspace(-300, 300, 60)
-    clf = small(early_stopping=early_stopping, validation_fraction=0.2)
-    clf.fit(X.astype(dtype), y, sample_weight=weight)
-    assert np.isfinite(params_of(clf)).all()
-    assert np.isfinite(clf.loss_curve_).all()
+@pytest.mark.parametrize("value", [5e-324, 1e-300, 0.1, 1e308])
+def test_equal_weights_are_none(value, dtype):
+    plain = Case({}, X.astype(dtype), y)
+    equal = plain._replace(sample_weight=np.full(65, value))
+    assert_alike(*fit_all(plain, equal, max_iter=5))
+
+
+@pytest.mark.parametrize("batch_size", [1000, 10])
+@pytest.mark.parametrize("factor", [2.0**20, 0.1, 7, 1e-300, 1e300])
+def test_only_ratios_of_weights_matter(factor, batch_size):
+    params = {"batch_size": batch_size, "alpha": 0.01, "max_grad_norm": 0.5}
+    scaled = WEIGHTED._replace(sample_weight=WEIGHT * factor)
+    assert_alike(*fit_all(WEIGHTED, scaled, max_iter=5, **params))
 
 
 def test_a_batch_of_tiny_weights_counts_as_little_as_it_weighs(data):
@@ -106,40 +131,43 @@ def test_a_batch_of_tiny_weights_counts_as_little_as_it_weighs(data):
     ids=["list", "pandas", "polars", "float32", "strided"],
 )
 def test_forms_of_weights(data, container):
-    X, y = data
     weight = np.arange(60) / 4.0
-    clf = small().fit(X, y, sample_weight=container(weight))
-    assert_same_model(clf, small().fit(X, y, sample_weight=weight))
+    clf = small().fit(*data, sample_weight=container(weight))
+    assert_same_model(clf, small().fit(*data, sample_weight=weight))
 
 
-# --- Rows of weight 0 -----------------------------------------------------------------
+# --- Weight 0 is absence --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shuffle", [False, True])
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_rows_of_weight_zero_are_absent(data, weight, shuffle, early_stopping):
-    X, y = data
-    weight[[0, 3, 17, 18, 19, 20, 59]] = 0.0
-    rows = weight > 0
-    options = {"shuffle": shuffle, "dropout": 0.3}
-    clf = small(**options).fit(X, y, sample_weight=weight)
-    reference = small(**options).fit(X[rows], y[rows], sample_weight=weight[rows])
-    assert_almost_same_model(clf, reference)
-    assert clf.t_ == reference.t_ == 6 * 53
-    clf.partial_fit(X, y, sample_weight=weight)
-    reference.partial_fit(X[rows], y[rows], sample_weight=weight[rows])
-    assert_almost_same_model(clf, reference)
+@pytest.mark.parametrize("batch_size", ["auto", 10])
+@pytest.mark.parametrize("case", ABSENT.values(), ids=ABSENT)
+def test_weight_zero_is_absence(case, batch_size):
+    absent = subset(case, WEIGHT > 0)
+    clf, reference = fit_all(case, absent, batch_size=batch_size, max_iter=3)
+    assert trained(clf) == trained(reference)
+    assert clf.t_ == 3 * np.count_nonzero(WEIGHT)
+    case.partial_fit(clf)
+    absent.partial_fit(reference)
+    assert trained(clf) == trained(reference)
 
 
-def test_rows_of_weight_zero_are_absent_from_the_split(data, weight):
-    X, y = data
-    weight[::3] = 0.0
-    rows = weight > 0
-    options = {"early_stopping": True, "validation_fraction": 0.2}
-    clf = small(**options).fit(X, y, sample_weight=weight)
-    reference = small(**options).fit(X[rows], y[rows], sample_weight=weight[rows])
-    assert_almost_same_model(clf, reference)
-    np.testing.assert_allclose(clf.validation_scores_, reference.validation_scores_)
+@pytest.mark.parametrize("scoring", ["loss", "accuracy"])
+def test_weight_zero_is_absence_from_the_split(scoring):
+    case = CASES["everything"]
+    params = {"early_stopping": True, "scoring": scoring, "max_iter": 4}
+    clf, reference = fit_all(case, subset(case, WEIGHT > 0), **params)
+    assert trained(clf) == trained(reference)
+
+
+def test_weight_zero_is_absence_from_given_validation_data():
+    weight = np.arange(40.0) % 3
+    clf, reference = (
+        small(scoring="accuracy").fit(
+            X, y, X_val=X_VAL[rows], y_val=Y_VAL[rows], sample_weight_val=weight[rows]
+        )
+        for rows in (slice(None), weight > 0)
+    )
+    assert trained(clf) == trained(reference)
 
 
 def test_whole_batches_of_weight_zero(data):
@@ -152,119 +180,94 @@ def test_whole_batches_of_weight_zero(data):
 
 def test_a_class_without_weight_is_still_a_class(data):
     X, y = data
-    weight = np.where(y == 1, 0.0, 1.0)
-    clf = small(max_iter=40).fit(X, y, sample_weight=weight)
+    clf = small(max_iter=40).fit(X, y, sample_weight=y != 1)
     assert clf.classes_.tolist() == [0, 1, 2]
     probabilities = clf.predict_proba(X)
     assert probabilities.shape == (60, 3)
     assert probabilities[:, 1].mean() < 0.05
 
 
-def test_one_row_of_weight(data):
+def test_one_sample_of_weight(data):
     X, y = data
     weight = np.zeros(60)
     weight[5] = 3.0
-    clf = full_batch(max_iter=50).fit(X, y, sample_weight=weight)
+    clf = small(max_iter=50).fit(X, y, sample_weight=weight)
     assert clf.t_ == clf.n_iter_
     assert set(clf.predict(X[[5]])) == {y[5]}
 
 
-# --- Bad sample weights ---------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("weight", "message"),
-    [
-        (np.zeros(60), "sample_weight is zero for every row"),
-        (np.where(np.arange(60) == 4, -1e-9, 1.0), "Negative values.*sample_weight"),
-        (np.where(np.arange(60) == 4, np.nan, 1.0), "sample_weight contains NaN"),
-        (np.where(np.arange(60) == 4, np.inf, 1.0), "sample_weight contains infinity"),
-        (np.ones(59), "sample_weight"),
-        (np.ones((60, 1)), "[Ss]ample.weight"),
-        (["heavy"] * 60, "could not convert string"),
-    ],
-    ids=["zero", "negative", "nan", "inf", "length", "2-D", "strings"],
-)
-def test_bad_weights_are_refused(data, weight, message):
-    X, y = data
-    clf = small().fit(X, y)
-    before = vars(clf).copy()
-    for fit in (clf.fit, clf.partial_fit):
-        with pytest.raises(ValueError, match=message):
-            fit(X, y, sample_weight=weight)
-    assert vars(clf) == before
-
-
 # --- Class weights --------------------------------------------------------------------
 
-BY_HAND = {0: 2.0, 1: 0.5, 2: 4.0}
+CLASS_WEIGHT = {0: 0.3, 1: 5.0, 2: 0.7}
 
 
-def by_hand(y):
-    return np.array([2.0, 0.5, 4.0])[y]
+def by_class(y):
+    return np.array([0.3, 5.0, 0.7])[y]
 
 
-@pytest.mark.parametrize("with_sample_weight", [False, True])
-def test_class_weights_are_sample_weights(data, weight, with_sample_weight):
-    X, y = data
-    sample_weight = weight if with_sample_weight else None
-    clf = small(class_weight=BY_HAND).fit(X, y, sample_weight=sample_weight)
-    combined = by_hand(y) * (weight if with_sample_weight else 1.0)
-    reference = small().fit(X, y, sample_weight=combined)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["alone", "with sample_weight"])
+def test_class_weights_are_sample_weights(weight, method):
+    product = by_class(y) if weight is None else by_class(y) * weight
+    cases = Case({"class_weight": CLASS_WEIGHT}, X, y, weight), Case({}, X, y, product)
+    clf, reference = (getattr(c, method)(c.make(max_iter=3)) for c in cases)
+    assert trained(clf) == trained(reference)
+    other = Case({}, X, y, weight)
+    assert_different_models(clf, getattr(other, method)(other.make(max_iter=3)))
+
+
+def test_class_weights_of_chunks_that_lack_a_class():
+    clf, reference = small(class_weight=CLASS_WEIGHT), small()
+    for k in (2, 0, 1):
+        rows = y == k
+        clf.partial_fit(X[rows], y[rows], [0, 1, 2], WEIGHT[rows])
+        product = by_class(y[rows]) * WEIGHT[rows]
+        reference.partial_fit(X[rows], y[rows], [0, 1, 2], product)
     assert_almost_same_model(clf, reference)
-    assert np.abs(params_of(clf) - params_of(small().fit(X, y))).max() > 0.01
 
 
-def test_classes_that_are_not_named_weigh_1(data):
-    X, y = data
-    clf = small(class_weight={2: 4.0}).fit(X, y)
-    reference = small(class_weight={0: 1.0, 1: 1.0, 2: 4.0}).fit(X, y)
+def test_classes_without_a_class_weight_weigh_1(data):
+    clf = small(class_weight={2: 4.0}).fit(*data)
+    reference = small(class_weight={0: 1.0, 1: 1.0, 2: 4.0}).fit(*data)
     assert_same_model(clf, reference)
 
 
-def test_class_weights_of_string_labels(data):
+def test_class_weights_of_string_labels(data, names):
     X, y = data
-    names = np.array(["ape", "bee", "cow"])
-    class_weight = dict(zip(names.tolist(), BY_HAND.values(), strict=True))
+    class_weight = dict(zip(names.tolist(), CLASS_WEIGHT.values(), strict=True))
     clf = small(class_weight=class_weight).fit(X, names[y])
-    assert_same_model(clf, small(class_weight=BY_HAND).fit(X, y))
+    assert_same_model(clf, small(class_weight=CLASS_WEIGHT).fit(X, y))
+
+
+def test_a_class_weight_of_zero_leaves_the_class_out():
+    case = Case({"class_weight": {1: 0.0}}, X, y)
+    absent = Case({}, X, y, (y != 1).astype(float))
+    clf, reference = fit_all(case, absent, max_iter=3)
+    assert trained(clf) == trained(reference)
+    assert clf.classes_.tolist() == [0, 1, 2]
+    assert clf.t_ == 3 * np.count_nonzero(y != 1)
+
+
+# --- Balanced class weights -----------------------------------------------------------
 
 
 def test_balanced_class_weights_by_hand(data):
     X, y = data
     clf = small(class_weight="balanced").fit(X, y)
-    # Of 60 rows in three classes, each class gets the weight of 20.
+    # Of 60 samples in three classes, each class gets the weight of 20.
     weight = np.array([20 / 30, 20 / 20, 20 / 10])[y]
     assert_almost_same_model(clf, small().fit(X, y, sample_weight=weight))
     np.testing.assert_allclose(weight, compute_sample_weight("balanced", y))
 
 
-def test_balanced_class_weights_balance_the_sample_weights(data, weight):
+@pytest.mark.parametrize("weight_of_class_1", [1.0, 0.0])
+def test_balanced_class_weights_balance_the_sample_weights(data, weight_of_class_1):
     X, y = data
+    weight = np.random.default_rng(1).uniform(0.2, 3.0, 60)
+    weight[y == 1] *= weight_of_class_1
     clf = small(class_weight="balanced").fit(X, y, sample_weight=weight)
-    totals = np.array([weight[y == k].sum() for k in range(3)])
+    totals = np.array([weight[y == k].sum() or 1.0 for k in range(3)])
     reference = small().fit(X, y, sample_weight=weight / totals[y])
-    assert_almost_same_model(clf, reference)
-
-
-def test_balanced_class_weights_mean_repetition(data):
-    X, y = data
-    counts = 1 + np.arange(60) % 3
-    clf = full_batch(class_weight="balanced").fit(X, y, sample_weight=counts)
-    repeated = full_batch(class_weight="balanced")
-    repeated.fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
-    assert_almost_same_model(clf, repeated)
-
-
-def test_balanced_class_weights_skip_a_class_without_weight(data, weight):
-    X, y = data
-    weight[y == 1] = 0.0
-    rows = y != 1
-    clf = small(class_weight="balanced").fit(X, y, sample_weight=weight)
-    totals = np.array([weight[y == k].sum() for k in range(3)])
-    reference = small().fit(
-        X, y, sample_weight=np.where(rows, weight / np.where(totals, totals, 1)[y], 0)
-    )
     assert_almost_same_model(clf, reference)
 
 
@@ -280,113 +283,38 @@ def test_balanced_class_weights_help_the_rare_class():
     assert recalls[1] > 0.75
 
 
-@pytest.mark.parametrize("class_weight", [{0: 0.0}, {0: 0.0, 1: 2.0, 2: 2.0}])
-def test_a_class_weight_of_zero_leaves_the_class_out(data, class_weight):
-    X, y = data
-    rows = y != 0
-    clf = small(class_weight=class_weight).fit(X, y)
-    assert clf.classes_.tolist() == [0, 1, 2]
-    reference = small().fit(X, y, sample_weight=rows.astype(float))
-    assert_almost_same_model(clf, reference)
-    assert clf.t_ == 6 * rows.sum()
+# --- Extreme weights ------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("factor", [1e300, 1e-300, None], ids=str)
 @pytest.mark.parametrize(
-    "class_weight",
-    [
-        "balanced",
-        {0: 1e300, 1: 1e300, 2: 1e300},
-        {0: 1e-300, 1: 1e-300, 2: 1e-300},
-    ],
-    ids=["balanced", "huge", "tiny"],
+    ("weight", "value"),
+    [(WEIGHT, 1e-300), (WEIGHT, 1e300), (WEIGHT, 5e307), (np.ones(65), 5e-324)],
+    ids=["1e-300", "1e300", "5e307", "5e-324"],
 )
-@pytest.mark.parametrize("value", [5e-324, 1e-300, 1e300, 1e308])
-def test_products_of_extreme_weights(data, class_weight, value):
-    X, y = data
-    clf = small(class_weight=class_weight)
-    clf.fit(X, y, sample_weight=np.full(60, value))
-    reference = small(class_weight="balanced" if class_weight == "balanced" else None)
-    assert_almost_same_model(clf, reference.fit(X, y))
+def test_no_product_or_sum_of_weights_leaves_the_range_of_floats(factor, weight, value):
+    plain = extreme = "balanced"
+    if factor:
+        plain, extreme = CLASS_WEIGHT, {k: w * factor for k, w in CLASS_WEIGHT.items()}
+    cases = (
+        Case({"class_weight": plain}, X, y, weight),
+        Case({"class_weight": extreme}, X, y, weight * value),
+    )
+    assert_alike(*fit_all(*cases, max_iter=5))
 
 
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 1e300, 1: 1e-300}])
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 1e300, 1: 1e-300}])
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_extreme_ratios_of_weights(data, class_weight, early_stopping):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("of_classes", [False, True])
+def test_weights_of_all_magnitudes(
+    data, class_weight, early_stopping, dtype, of_classes
+):
     X, y = data
     weight = np.array([1e300, 1.0, 1e-300])[y]
+    if not of_classes:
+        weight = np.logspace(-300, 300, 60)
     clf = small(class_weight=class_weight, early_stopping=early_stopping)
-    clf.fit(X, y, sample_weight=weight)
+    clf.fit(X.astype(dtype), y, sample_weight=weight)
     assert np.isfinite(params_of(clf)).all()
     assert np.isfinite(clf.loss_curve_).all()
-
-
-def test_class_weights_in_partial_fit(data, weight):
-    X, y = data
-    clf = small(class_weight=BY_HAND)
-    reference = small()
-    for rows in (slice(0, 20), slice(20, 60)):
-        clf.partial_fit(X[rows], y[rows], classes=[0, 1, 2], sample_weight=weight[rows])
-        combined = by_hand(y[rows]) * weight[rows]
-        reference.partial_fit(
-            X[rows], y[rows], classes=[0, 1, 2], sample_weight=combined
-        )
-    assert_almost_same_model(clf, reference)
-
-
-def test_class_weights_of_a_piece_without_some_classes(data):
-    X, y = data
-    rows = y == 2
-    clf = small(class_weight=BY_HAND).partial_fit(X[rows], y[rows], classes=[0, 1, 2])
-    assert_almost_same_model(clf, small().partial_fit(X[rows], y[rows], [0, 1, 2]))
-
-
-def test_balanced_is_refused_by_partial_fit(data):
-    X, y = data
-    clf = small(class_weight="balanced")
-    for _ in range(2):
-        with pytest.raises(ValueError, match=r'class_weight="balanced".*partial_fit'):
-            clf.partial_fit(X, y, classes=[0, 1, 2])
-        clf.fit(X, y)
-
-
-@pytest.mark.parametrize(
-    ("class_weight", "message"),
-    [
-        ({0: -1.0}, "class_weight must be finite and not negative"),
-        ({1: np.nan}, "class_weight must be finite and not negative"),
-        ({1: np.inf}, "class_weight must be finite and not negative"),
-        ({0: 0.0, 1: 0.0, 2: 0.0}, "together are zero for every row"),
-        ({7: 1.0}, "class_weight"),
-    ],
-    ids=["negative", "nan", "inf", "zero", "unknown class"],
-)
-def test_bad_class_weights_are_refused(data, class_weight, message):
-    X, y = data
-    clf = small().fit(X, y).set_params(class_weight=class_weight)
-    before = vars(clf).copy()
-    for fit in (clf.fit, clf.partial_fit):
-        with pytest.raises(ValueError, match=message):
-            fit(X, y)
-    assert vars(clf) == before
-
-
-def test_class_and_sample_weights_that_leave_nothing(data):
-    X, y = data
-    weight = np.where(y == 0, 1.0, 0.0)
-    with pytest.raises(ValueError, match="together are zero for every row"):
-        small(class_weight={0: 0.0}).fit(X, y, sample_weight=weight)
-
-
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 2.0}])
-def test_class_weights_of_multilabels_are_refused(data, class_weight):
-    X, y = data
-    Y = np.c_[y == 0, y > 0]
-    with pytest.raises(
-        ValueError, match="class_weight is not supported for multilabel"
-    ):
-        small(class_weight=class_weight).fit(X, Y)
-    clf = small(class_weight={0: 2.0})
-    with pytest.raises(
-        ValueError, match="class_weight is not supported for multilabel"
-    ):
-        clf.partial_fit(X, Y)
