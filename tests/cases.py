@@ -24,7 +24,7 @@ def frozen(value):
     """Return plain Python values that are equal for bitwise equal values only."""
     if isinstance(value, np.ndarray):
         content = value.tolist() if value.dtype.hasobject else value.tobytes()
-        return type(value).__name__, value.dtype.str, value.shape, content
+        return value.dtype.str, value.shape, content
     if isinstance(value, dict):
         return {key: frozen(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
