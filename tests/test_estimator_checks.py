@@ -30,32 +30,30 @@ def make(**params):
 
 
 DEFAULT = RMSpropMLPClassifier()
+# Every option with values such as users choose, several of them in one estimator
 MODELS = [
-    # An option alone, its value such as users choose
-    make(momentum=0.9),
-    make(momentum=0.9, nesterov=True),
-    make(centered=True),
-    make(alpha=1e-3),
-    make(weight_decay=0.1),
-    make(label_smoothing=0.1),
-    make(max_grad_norm=1.0),
-    make(hidden_layer_sizes=()),
-    make(standardize=True),
-    # Slow starters need a higher rate for so few epochs.
+    make(momentum=0.9, activation="leaky_relu"),
+    make(momentum=0.9, nesterov=True, activation="elu"),
+    make(centered=True, beta=0.95, activation="selu"),
+    make(momentum=0.9, nesterov=True, centered=True, epsilon=1e-7),
+    make(alpha=1e-3, activation="gelu"),
+    make(weight_decay=0.1, activation="silu"),
+    make(label_smoothing=0.1, max_grad_norm=1.0, batch_size=1000),
+    make(alpha=1e-3, weight_decay=0.01, label_smoothing=0.1, max_grad_norm=1.0),
+    make(hidden_layer_sizes=(), standardize=True),
+    # Slow starters need a higher learning rate for so few epochs.
     make(hidden_layer_sizes=(20, 10, 5), learning_rate=0.01),
     *[
-        make(learning_rate_schedule=schedule, learning_rate=0.005)
-        for schedule in SCHEDULES
+        make(learning_rate_schedule=schedule, **options)
+        for schedule, options in {
+            "constant": {"standardize": False, "n_iter_no_change": 20},
+            "linear": {"activation": "tanh"},
+            "one_cycle": {"shuffle": False},
+            "plateau": {"tol": 1e-3},
+        }.items()
     ],
-    *[
-        make(activation=activation)
-        for activation in ("relu", "leaky_relu", "elu", "selu", "gelu", "silu")
-    ],
-    # Several together
-    make(momentum=0.9, nesterov=True, centered=True),
-    make(alpha=1e-3, weight_decay=0.01, label_smoothing=0.1, max_grad_norm=1.0),
 ]
-EARLY_STOPPING = make(early_stopping=True)
+EARLY_STOPPING = make(early_stopping=True, scoring="accuracy", validation_fraction=0.2)
 DROPOUT = make(dropout=0.2)
 
 WEIGHT_EQUIVALENCE = (
@@ -103,7 +101,29 @@ def every_check(estimators):
     return pytest.mark.parametrize(names, list(checks), **mark.kwargs)
 
 
-@every_check([DEFAULT, *MODELS, EARLY_STOPPING, DROPOUT])
+ALL = [DEFAULT, *MODELS, EARLY_STOPPING, DROPOUT]
+
+
+def test_every_option_is_there():
+    default = DEFAULT.get_params()
+    changed = {
+        name
+        for estimator in ALL
+        for name, value in estimator.get_params().items()
+        if value != default[name]
+    }
+    # The checks set random_state; they refit with other classes and partial_fit.
+    assert set(default) - changed == {
+        *("random_state", "verbose", "warm_start", "class_weight")
+    }
+    for name, table in (
+        ("activation", ["relu", "leaky_relu", "elu", "selu", "gelu", "silu"]),
+        ("learning_rate_schedule", SCHEDULES),
+    ):
+        assert set(table) <= {getattr(estimator, name) for estimator in ALL}
+
+
+@every_check(ALL)
 def test_check(estimator, check):
     reason = None
     try:
