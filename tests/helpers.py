@@ -83,6 +83,8 @@ class Scorer:
 
 def number_rows(X):
     """Return a copy of X whose first feature is the row's number divided by 1000."""
+    if sp.issparse(X):
+        return type(X)(number_rows(X.toarray()))
     X = X.copy()
     X[:, 0] = np.arange(X.shape[0]) / 1000
     return X
