@@ -36,6 +36,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sk_rmsprop import RMSpropMLPClassifier
+from tests.helpers import assert_same_model, params_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -57,232 +58,242 @@ def clf():
     )
 
 
-def assert_same_network(one, other):
-    """Assert that two classifiers have the same weights, bit for bit."""
-    for coef, other_coef in zip(one.coefs_, other.coefs_, strict=True):
-        np.testing.assert_array_equal(coef, other_coef)
+# --- Ensembles ------------------------------------------------------------------------
 
 
-class TestEnsembles:
-    def test_bagging_averages_networks_of_different_rows(self, clf):
-        bagging = BaggingClassifier(clf, n_estimators=4, random_state=0).fit(X, y)
-        members = [member.predict_proba(X) for member in bagging.estimators_]
-        assert len({member.tobytes() for member in members}) == 4
-        np.testing.assert_allclose(bagging.predict_proba(X), np.mean(members, axis=0))
-        assert bagging.score(X, y) > 0.8
+def test_bagging_averages_networks_of_different_samples(clf):
+    bagging = BaggingClassifier(clf, n_estimators=4, random_state=0).fit(X, y)
+    members = [member.predict_proba(X) for member in bagging.estimators_]
+    assert len({member.tobytes() for member in members}) == 4
+    np.testing.assert_allclose(bagging.predict_proba(X), np.mean(members, axis=0))
+    assert bagging.score(X, y) > 0.8
 
-    def test_bagging_trains_on_the_rows_that_it_drew(self, clf):
-        clf.set_params(batch_size=len(y))
-        bagging = BaggingClassifier(clf, n_estimators=2, random_state=0).fit(X, y)
-        for member, rows in zip(
-            bagging.estimators_, bagging.estimators_samples_, strict=True
-        ):
-            alone = clone(member).fit(X[rows], y[rows])
-            # Rows that were drawn twice may have been given as weights.
-            np.testing.assert_allclose(
-                member.predict_proba(X), alone.predict_proba(X), atol=1e-6
-            )
 
-    def test_voting_averages_probabilities(self, clf):
-        vote = VotingClassifier(
-            [("network", clf), ("bayes", GaussianNB())], voting="soft", weights=[3, 1]
-        ).fit(X, y)
-        network, bayes = clone(clf).fit(X, y), GaussianNB().fit(X, y)
-        expected = 0.75 * network.predict_proba(X) + 0.25 * bayes.predict_proba(X)
-        np.testing.assert_allclose(vote.predict_proba(X), expected)
-        labels = network.classes_[expected.argmax(axis=1)]
-        assert vote.predict(X).tolist() == labels.tolist()
-
-    def test_stacking_uses_probabilities_of_rows_not_seen(self, clf):
-        stack = StackingClassifier(
-            [("network", clf)], final_estimator=clone(clf), cv=StratifiedKFold(3)
-        ).fit(X, y)
-        assert stack.stack_method_ == ["predict_proba"]
-        inputs = cross_val_predict(
-            clf, X, y, cv=StratifiedKFold(3), method="predict_proba"
-        )
-        final = clone(clf).fit(inputs, np.searchsorted(stack.classes_, y))
-        assert_same_network(stack.final_estimator_, final)
-        network = clone(clf).fit(X, y)
-        np.testing.assert_array_equal(
-            stack.predict(X),
-            stack.classes_[final.predict(network.predict_proba(X))],
+def test_bagging_trains_on_the_samples_that_it_drew(clf):
+    clf.set_params(batch_size=len(y))
+    bagging = BaggingClassifier(clf, n_estimators=2, random_state=0).fit(X, y)
+    for member, rows in zip(
+        bagging.estimators_, bagging.estimators_samples_, strict=True
+    ):
+        alone = clone(member).fit(X[rows], y[rows])
+        # Rows that were drawn twice may have been given as weights.
+        np.testing.assert_allclose(
+            member.predict_proba(X), alone.predict_proba(X), atol=1e-6
         )
 
 
-class TestSeveralOutputs:
-    @pytest.fixture
-    def multilabel(self):
-        return make_multilabel_classification(
-            n_samples=80, n_features=5, n_classes=3, random_state=0
+def test_voting_averages_probabilities(clf):
+    vote = VotingClassifier(
+        [("network", clf), ("bayes", GaussianNB())], voting="soft", weights=[3, 1]
+    ).fit(X, y)
+    network, bayes = clone(clf).fit(X, y), GaussianNB().fit(X, y)
+    expected = 0.75 * network.predict_proba(X) + 0.25 * bayes.predict_proba(X)
+    np.testing.assert_allclose(vote.predict_proba(X), expected)
+    labels = network.classes_[expected.argmax(axis=1)]
+    assert vote.predict(X).tolist() == labels.tolist()
+
+
+def test_stacking_uses_probabilities_of_held_out_samples(clf):
+    stack = StackingClassifier(
+        [("network", clf)], final_estimator=clone(clf), cv=StratifiedKFold(3)
+    ).fit(X, y)
+    assert stack.stack_method_ == ["predict_proba"]
+    inputs = cross_val_predict(clf, X, y, cv=StratifiedKFold(3), method="predict_proba")
+    final = clone(clf).fit(inputs, np.searchsorted(stack.classes_, y))
+    assert_same_model(stack.final_estimator_, final)
+    network = clone(clf).fit(X, y)
+    np.testing.assert_array_equal(
+        stack.predict(X),
+        stack.classes_[final.predict(network.predict_proba(X))],
+    )
+
+
+# --- Several outputs ------------------------------------------------------------------
+
+
+@pytest.fixture
+def multilabel():
+    return make_multilabel_classification(
+        n_samples=80, n_features=5, n_classes=3, random_state=0
+    )
+
+
+def test_one_vs_rest_has_a_network_per_class(clf):
+    rest = OneVsRestClassifier(clf).fit(X, y)
+    assert rest.classes_.tolist() == ["apple", "fig", "pear"]
+    for label, network in zip(rest.classes_, rest.estimators_, strict=True):
+        assert_same_model(network, clone(clf).fit(X, y == label))
+    columns = [network.predict_proba(X)[:, 1] for network in rest.estimators_]
+    np.testing.assert_array_equal(
+        rest.predict(X), rest.classes_[np.argmax(columns, axis=0)]
+    )
+
+
+def test_one_vs_rest_has_a_network_per_label(clf, multilabel):
+    features, labels = multilabel
+    rest = OneVsRestClassifier(clf).fit(features, labels)
+    for column, network in zip(labels.T, rest.estimators_, strict=True):
+        assert_same_model(network, clone(clf).fit(features, column))
+    assert rest.predict(features).shape == labels.shape
+
+
+def test_chain_gives_labels_to_the_networks_that_follow(clf, multilabel):
+    features, labels = multilabel
+    chain = ClassifierChain(clf, order=[2, 0, 1]).fit(features, labels)
+    inputs = features
+    for position, column in enumerate([2, 0, 1]):
+        network = clone(clf).fit(inputs, labels[:, column])
+        assert_same_model(chain.estimators_[position], network)
+        inputs = np.column_stack([inputs, labels[:, column]])
+    inputs = features
+    for position, column in enumerate([2, 0, 1]):
+        predicted = chain.estimators_[position].predict(inputs)
+        np.testing.assert_array_equal(chain.predict(features)[:, column], predicted)
+        inputs = np.column_stack([inputs, predicted])
+
+
+# --- Calibration, self-training, frozen networks --------------------------------------
+
+
+def test_calibration_of_a_frozen_network_reduces_its_overconfidence():
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((600, 10))
+    noisy = features[:, 0] + rng.standard_normal(600) > 0
+    fit, calibrate, test = np.split(np.arange(600), 3)
+    # Large enough to learn the noise
+    network = RMSpropMLPClassifier(
+        alpha=0.0, weight_decay=0.0, max_iter=200, random_state=0
+    )
+    network.fit(features[fit], noisy[fit])
+    before = params_of(network)
+    calibrated = CalibratedClassifierCV(FrozenEstimator(network))
+    calibrated.fit(features[calibrate], noisy[calibrate])
+    raw_loss = log_loss(noisy[test], network.predict_proba(features[test]))
+    calibrated_loss = log_loss(noisy[test], calibrated.predict_proba(features[test]))
+    assert raw_loss > 1
+    assert calibrated_loss < 0.65
+    np.testing.assert_array_equal(params_of(network), before)
+
+
+def test_calibration_trains_a_network_per_fold_with_sample_weights(clf):
+    weight = np.random.default_rng(0).uniform(0.1, 2, len(y))
+    cv = StratifiedKFold(2)
+    calibrated = CalibratedClassifierCV(clf, cv=cv).fit(X, y, sample_weight=weight)
+    for pair, (rows, _) in zip(
+        calibrated.calibrated_classifiers_, cv.split(X, y), strict=True
+    ):
+        alone = clone(clf).fit(X[rows], y[rows], sample_weight=weight[rows])
+        assert_same_model(pair.estimator, alone)
+    probabilities = calibrated.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert calibrated.score(X, y) > 0.7
+
+
+def test_self_training_adds_its_own_labels(clf):
+    clf.set_params(max_iter=60)
+    hidden = np.random.default_rng(0).random(len(y)) < 0.8
+    partly = np.where(hidden, -1, codes)
+    self_trained = SelfTrainingClassifier(clf, threshold=0.9).fit(X, partly)
+    labels = self_trained.transduction_
+    added = hidden & (labels != -1)
+    assert added.sum() > 30
+    assert np.mean(labels[added] == codes[added]) > 0.8
+    known = labels != -1
+    alone = clone(clf).fit(X[known], labels[known])
+    np.testing.assert_array_equal(self_trained.predict(X), alone.predict(X))
+
+
+def test_frozen_network_is_not_trained_again(clf):
+    clf.fit(X, y)
+    before = clf.predict_proba(X)
+    frozen = FrozenEstimator(clf)
+    # Within a pipeline, a search and a clone, it stays what it was.
+    model = make_pipeline(FrozenEstimator(StandardScaler(with_mean=False)), frozen)
+    model[0].estimator.fit(np.ones((2, X.shape[1])))
+    search = GridSearchCV(model, {}, cv=2).fit(X, np.roll(y, 1))
+    np.testing.assert_array_equal(search.predict_proba(X), before)
+    np.testing.assert_array_equal(clone(frozen).predict_proba(X), before)
+    assert len(clf.history_) == 8
+
+
+# --- Cross-validation -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_cross_val_predict_is_that_of_the_network_of_the_other_folds(clf, method):
+    cv = KFold(3, shuffle=True, random_state=0)
+    predicted = cross_val_predict(clf, X, y, cv=cv, method=method)
+    for rows, others in cv.split(X):
+        network = clone(clf).fit(X[rows], y[rows])
+        expected = getattr(network, method)(X[others])
+        np.testing.assert_array_equal(predicted[others], expected)
+
+
+def test_cross_val_predict_with_a_class_that_a_fold_lacks(clf):
+    order = np.argsort(y)
+    last = np.flatnonzero(y[order] == "pear")
+    others = np.arange(len(y) - len(last))
+    cv = [(others, last), (last, others)]
+    with pytest.warns(RuntimeWarning, match="Number of classes in training fold"):
+        predicted = cross_val_predict(
+            clf, X[order], y[order], cv=cv, method="predict_proba"
         )
-
-    def test_one_vs_rest_has_a_network_per_class(self, clf):
-        rest = OneVsRestClassifier(clf).fit(X, y)
-        assert rest.classes_.tolist() == ["apple", "fig", "pear"]
-        for label, network in zip(rest.classes_, rest.estimators_, strict=True):
-            assert_same_network(network, clone(clf).fit(X, y == label))
-        columns = [network.predict_proba(X)[:, 1] for network in rest.estimators_]
-        np.testing.assert_array_equal(
-            rest.predict(X), rest.classes_[np.argmax(columns, axis=0)]
-        )
-
-    def test_one_vs_rest_has_a_network_per_label(self, clf, multilabel):
-        features, labels = multilabel
-        rest = OneVsRestClassifier(clf).fit(features, labels)
-        for column, network in zip(labels.T, rest.estimators_, strict=True):
-            assert_same_network(network, clone(clf).fit(features, column))
-        assert rest.predict(features).shape == labels.shape
-
-    def test_chain_gives_labels_to_the_networks_that_follow(self, clf, multilabel):
-        features, labels = multilabel
-        chain = ClassifierChain(clf, order=[2, 0, 1]).fit(features, labels)
-        inputs = features
-        for position, column in enumerate([2, 0, 1]):
-            network = clone(clf).fit(inputs, labels[:, column])
-            assert_same_network(chain.estimators_[position], network)
-            inputs = np.column_stack([inputs, labels[:, column]])
-        inputs = features
-        for position, column in enumerate([2, 0, 1]):
-            predicted = chain.estimators_[position].predict(inputs)
-            np.testing.assert_array_equal(chain.predict(features)[:, column], predicted)
-            inputs = np.column_stack([inputs, predicted])
+    assert (predicted[last, 2] == 0).all()
+    assert (predicted[others] == [0, 0, 1]).all()
+    np.testing.assert_allclose(predicted.sum(axis=1), 1)
 
 
-class TestCalibration:
-    def test_of_a_frozen_network_mends_its_overconfidence(self):
-        rng = np.random.default_rng(0)
-        features = rng.standard_normal((600, 10))
-        noisy = features[:, 0] + rng.standard_normal(600) > 0
-        fit, calibrate, test = np.split(np.arange(600), 3)
-        # Large enough to learn the noise
-        network = RMSpropMLPClassifier(
-            alpha=0.0, weight_decay=0.0, max_iter=200, random_state=0
-        )
-        network.fit(features[fit], noisy[fit])
-        weights = [coef.copy() for coef in network.coefs_]
-        calibrated = CalibratedClassifierCV(FrozenEstimator(network))
-        calibrated.fit(features[calibrate], noisy[calibrate])
-        raw = log_loss(noisy[test], network.predict_proba(features[test]))
-        mended = log_loss(noisy[test], calibrated.predict_proba(features[test]))
-        assert raw > 1
-        assert mended < 0.65
-        for coef, before in zip(network.coefs_, weights, strict=True):
-            np.testing.assert_array_equal(coef, before)
-
-    def test_trains_a_network_per_fold_with_sample_weights(self, clf):
-        weight = np.random.default_rng(0).uniform(0.1, 2, len(y))
-        cv = StratifiedKFold(2)
-        calibrated = CalibratedClassifierCV(clf, cv=cv).fit(X, y, sample_weight=weight)
-        for pair, (rows, _) in zip(
-            calibrated.calibrated_classifiers_, cv.split(X, y), strict=True
-        ):
-            alone = clone(clf).fit(X[rows], y[rows], sample_weight=weight[rows])
-            assert_same_network(pair.estimator, alone)
-        probabilities = calibrated.predict_proba(X)
-        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-        assert calibrated.score(X, y) > 0.7
+def test_incremental_learning_curve_is_that_of_partial_fits(clf):
+    cv = KFold(2, shuffle=True, random_state=0)
+    _, train_scores, test_scores = learning_curve(
+        clf,
+        X,
+        y,
+        cv=cv,
+        train_sizes=[25, 50, 75],
+        exploit_incremental_learning=True,
+    )
+    for fold, (rows, others) in enumerate(cv.split(X)):
+        network = clone(clf)
+        for i, piece in enumerate(np.split(rows, 3)):
+            network.partial_fit(X[piece], y[piece], classes=np.unique(y))
+            seen = rows[: 25 * (i + 1)]
+            assert train_scores[i, fold] == network.score(X[seen], y[seen])
+            assert test_scores[i, fold] == network.score(X[others], y[others])
 
 
-class TestSelfTraining:
-    def test_trains_on_its_own_labels(self, clf):
-        clf.set_params(max_iter=60)
-        hidden = np.random.default_rng(0).random(len(y)) < 0.8
-        partly = np.where(hidden, -1, codes)
-        self_trained = SelfTrainingClassifier(clf, threshold=0.9).fit(X, partly)
-        labels = self_trained.transduction_
-        added = hidden & (labels != -1)
-        assert added.sum() > 30
-        assert np.mean(labels[added] == codes[added]) > 0.8
-        known = labels != -1
-        alone = clone(clf).fit(X[known], labels[known])
-        np.testing.assert_array_equal(self_trained.predict(X), alone.predict(X))
+def test_permutation_importance_finds_the_feature_that_counts(clf):
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((200, 4))
+    clf.set_params(max_iter=40).fit(features, features[:, 2] > 0)
+    importance = permutation_importance(
+        clf, features, features[:, 2] > 0, n_repeats=3, random_state=0
+    ).importances_mean
+    assert importance[2] > 0.35
+    assert np.abs(np.delete(importance, 2)).max() < 0.1
 
 
-class TestFrozen:
-    def test_is_not_trained_again(self, clf):
-        clf.fit(X, y)
-        before = clf.predict_proba(X)
-        frozen = FrozenEstimator(clf)
-        # Within a pipeline, a search and a clone, it stays what it was.
-        model = make_pipeline(FrozenEstimator(StandardScaler(with_mean=False)), frozen)
-        model[0].estimator.fit(np.ones((2, X.shape[1])))
-        search = GridSearchCV(model, {}, cv=2).fit(X, np.roll(y, 1))
-        np.testing.assert_array_equal(search.predict_proba(X), before)
-        np.testing.assert_array_equal(clone(frozen).predict_proba(X), before)
-        assert len(clf.history_) == 8
+def test_halving_search_raises_max_iter(clf):
+    search = HalvingGridSearchCV(
+        clf,
+        {"learning_rate": [1e-6, 0.001, 0.01, 0.02]},
+        resource="max_iter",
+        min_resources=2,
+        max_resources=8,
+        factor=2,
+        cv=2,
+        random_state=0,
+    ).fit(X, y)
+    assert search.n_resources_ == [2, 4, 8]
+    assert search.n_candidates_ == [4, 2, 1]
+    assert search.best_params_["learning_rate"] >= 0.01
+    assert search.best_params_["max_iter"] == 8
+    assert search.best_estimator_.n_iter_ == 8
+    alone = clone(clf).set_params(**search.best_params_).fit(X, y)
+    assert_same_model(search.best_estimator_, alone)
 
 
-class TestCrossValidation:
-    @pytest.mark.parametrize("method", ["predict", "predict_proba"])
-    def test_predict_is_that_of_the_network_of_the_other_folds(self, clf, method):
-        cv = KFold(3, shuffle=True, random_state=0)
-        predicted = cross_val_predict(clf, X, y, cv=cv, method=method)
-        for rows, others in cv.split(X):
-            network = clone(clf).fit(X[rows], y[rows])
-            expected = getattr(network, method)(X[others])
-            np.testing.assert_array_equal(predicted[others], expected)
-
-    def test_predict_with_a_class_that_a_fold_has_not(self, clf):
-        order = np.argsort(y)
-        last = np.flatnonzero(y[order] == "pear")
-        others = np.arange(len(y) - len(last))
-        cv = [(others, last), (last, others)]
-        with pytest.warns(RuntimeWarning, match="Number of classes in training fold"):
-            predicted = cross_val_predict(
-                clf, X[order], y[order], cv=cv, method="predict_proba"
-            )
-        assert (predicted[last, 2] == 0).all()
-        assert (predicted[others] == [0, 0, 1]).all()
-        np.testing.assert_allclose(predicted.sum(axis=1), 1)
-
-    def test_incremental_learning_curve_is_that_of_partial_fits(self, clf):
-        cv = KFold(2, shuffle=True, random_state=0)
-        _, train_scores, test_scores = learning_curve(
-            clf,
-            X,
-            y,
-            cv=cv,
-            train_sizes=[25, 50, 75],
-            exploit_incremental_learning=True,
-        )
-        for fold, (rows, others) in enumerate(cv.split(X)):
-            network = clone(clf)
-            for i, piece in enumerate(np.split(rows, 3)):
-                network.partial_fit(X[piece], y[piece], classes=np.unique(y))
-                seen = rows[: 25 * (i + 1)]
-                assert train_scores[i, fold] == network.score(X[seen], y[seen])
-                assert test_scores[i, fold] == network.score(X[others], y[others])
-
-    def test_permutation_importance_finds_the_feature_that_counts(self, clf):
-        rng = np.random.default_rng(0)
-        features = rng.standard_normal((200, 4))
-        clf.set_params(max_iter=40).fit(features, features[:, 2] > 0)
-        importance = permutation_importance(
-            clf, features, features[:, 2] > 0, n_repeats=3, random_state=0
-        ).importances_mean
-        assert importance[2] > 0.35
-        assert np.abs(np.delete(importance, 2)).max() < 0.1
-
-    def test_halving_search_raises_max_iter(self, clf):
-        search = HalvingGridSearchCV(
-            clf,
-            {"learning_rate": [1e-6, 0.001, 0.01, 0.02]},
-            resource="max_iter",
-            min_resources=2,
-            max_resources=8,
-            factor=2,
-            cv=2,
-            random_state=0,
-        ).fit(X, y)
-        assert search.n_resources_ == [2, 4, 8]
-        assert search.n_candidates_ == [4, 2, 1]
-        assert search.best_params_["learning_rate"] >= 0.01
-        assert search.best_params_["max_iter"] == 8
-        assert search.best_estimator_.n_iter_ == 8
-        alone = clone(clf).set_params(**search.best_params_).fit(X, y)
-        assert_same_network(search.best_estimator_, alone)
-
+# --- Frames ---------------------------------------------------------------------------
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame}
 
@@ -293,79 +304,77 @@ def knows_polars():
     return hasattr(scaler, "feature_names_in_")
 
 
+needs_names = pytest.mark.skipif(
+    not knows_polars(), reason="this scikit-learn does not know polars's names"
+)
 every_frame = pytest.mark.parametrize(
-    "kind",
-    [
-        "pandas",
-        pytest.param(
-            "polars",
-            marks=pytest.mark.skipif(
-                not knows_polars(), reason="this scikit-learn knows no such polars"
-            ),
-        ),
-    ],
+    "kind", ["pandas", pytest.param("polars", marks=needs_names)]
 )
 
 
-class TestFrames:
-    @every_frame
-    def test_output_of_a_scaler_brings_names(self, clf, kind):
-        scaler = StandardScaler().set_output(transform=kind)
-        frame = FRAMES[kind]({name: X[:, i] for i, name in enumerate("abcdef")})
-        model = make_pipeline(scaler, clf).fit(frame, y)
-        assert model[-1].feature_names_in_.tolist() == list("abcdef")
-        plain = make_pipeline(StandardScaler(), clone(clf)).fit(X, y)
-        assert not hasattr(plain[-1], "feature_names_in_")
-        # Frames are stored by columns: the means of theirs are rounded differently.
-        np.testing.assert_allclose(
-            model.predict_proba(frame), plain.predict_proba(X), atol=1e-6
-        )
-        with pytest.raises(ValueError, match="feature names"):
-            model[-1].predict(scaler.transform(frame)[list("bacdef")])
+@every_frame
+def test_output_of_a_scaler_has_names(clf, kind):
+    scaler = StandardScaler().set_output(transform=kind)
+    frame = FRAMES[kind]({name: X[:, i] for i, name in enumerate("abcdef")})
+    model = make_pipeline(scaler, clf).fit(frame, y)
+    assert model[-1].feature_names_in_.tolist() == list("abcdef")
+    plain = make_pipeline(StandardScaler(), clone(clf)).fit(X, y)
+    assert not hasattr(plain[-1], "feature_names_in_")
+    # Frames are stored by columns: the means of theirs are rounded differently.
+    np.testing.assert_allclose(
+        model.predict_proba(frame), plain.predict_proba(X), atol=1e-6
+    )
+    with pytest.raises(ValueError, match="feature names"):
+        model[-1].predict(scaler.transform(frame)[list("bacdef")])
 
-    def test_set_output_of_a_pipeline_leaves_predictions_alone(self, clf):
-        model = make_pipeline(StandardScaler(), clf).set_output(transform="pandas")
-        predicted = model.fit(X, y).predict_proba(X)
-        assert isinstance(predicted, np.ndarray)
-        assert model[-1].feature_names_in_[0] == "x0"
 
-    @every_frame
-    @pytest.mark.parametrize("sparse_threshold", [0, 1])
-    def test_column_transformer(self, clf, kind, sparse_threshold):
-        rng = np.random.default_rng(0)
-        columns = {
-            "colour": np.array(["red", "green", "blue"])[rng.integers(0, 3, 150)],
-            "size": rng.normal(50, 10, 150),
-            "count": rng.integers(0, 1000, 150),
-        }
-        labels = (columns["colour"] == "red") ^ (columns["size"] > 50)
-        frame = FRAMES[kind](columns)
-        clf.set_params(max_iter=60)
-        model = make_pipeline(
-            ColumnTransformer(
-                [
-                    ("category", OneHotEncoder(), ["colour"]),
-                    ("number", StandardScaler(), ["size", "count"]),
-                ],
-                sparse_threshold=sparse_threshold,
-            ),
-            clf,
-        ).fit(frame, labels)
-        assert issparse(model[0].transform(frame)) == bool(sparse_threshold)
-        numbers = np.column_stack([columns["size"], columns["count"]])
-        by_hand = np.column_stack(
+def test_set_output_of_a_pipeline_leaves_predictions_alone(clf):
+    model = make_pipeline(StandardScaler(), clf).set_output(transform="pandas")
+    predicted = model.fit(X, y).predict_proba(X)
+    assert isinstance(predicted, np.ndarray)
+    assert model[-1].feature_names_in_[0] == "x0"
+
+
+@every_frame
+@pytest.mark.parametrize("sparse_threshold", [0, 1])
+def test_column_transformer(clf, kind, sparse_threshold):
+    rng = np.random.default_rng(0)
+    columns = {
+        "colour": np.array(["red", "green", "blue"])[rng.integers(0, 3, 150)],
+        "size": rng.normal(50, 10, 150),
+        "count": rng.integers(0, 1000, 150),
+    }
+    labels = (columns["colour"] == "red") ^ (columns["size"] > 50)
+    frame = FRAMES[kind](columns)
+    clf.set_params(max_iter=60)
+    model = make_pipeline(
+        ColumnTransformer(
             [
-                *(columns["colour"] == name for name in ("blue", "green", "red")),
-                (numbers - numbers.mean(axis=0)) / numbers.std(axis=0),
-            ]
-        )
-        network = clone(clf).fit(
-            csr_array(by_hand) if sparse_threshold else by_hand, labels
-        )
-        np.testing.assert_allclose(
-            model.predict_proba(frame), network.predict_proba(by_hand), atol=1e-6
-        )
-        assert model.score(frame, labels) > 0.9
+                ("category", OneHotEncoder(), ["colour"]),
+                ("number", StandardScaler(), ["size", "count"]),
+            ],
+            sparse_threshold=sparse_threshold,
+        ),
+        clf,
+    ).fit(frame, labels)
+    assert issparse(model[0].transform(frame)) == bool(sparse_threshold)
+    numbers = np.column_stack([columns["size"], columns["count"]])
+    by_hand = np.column_stack(
+        [
+            *(columns["colour"] == name for name in ("blue", "green", "red")),
+            (numbers - numbers.mean(axis=0)) / numbers.std(axis=0),
+        ]
+    )
+    network = clone(clf).fit(
+        csr_array(by_hand) if sparse_threshold else by_hand, labels
+    )
+    np.testing.assert_allclose(
+        model.predict_proba(frame), network.predict_proba(by_hand), atol=1e-6
+    )
+    assert model.score(frame, labels) > 0.9
+
+
+# --- Parallel backends ----------------------------------------------------------------
 
 
 def search_and_weights(clf, n_jobs):
@@ -373,19 +382,18 @@ def search_and_weights(clf, n_jobs):
     grid = {"beta": [0.5, 0.9], "dropout": [0.0, 0.2]}
     search = GridSearchCV(clf, grid, cv=2, n_jobs=n_jobs).fit(X, y)
     folds = cross_validate(clf, X, y, cv=2, n_jobs=n_jobs, return_estimator=True)
-    weights = [clf.coefs_ for clf in [search.best_estimator_, *folds["estimator"]]]
-    return search.cv_results_["mean_test_score"], weights
+    networks = [search.best_estimator_, *folds["estimator"]]
+    return search.cv_results_["mean_test_score"], list(map(params_of, networks))
 
 
-def assert_backend_changes_nothing(clf, backend, **options):
+def assert_backend_changes_nothing(clf, backend):
     """Assert that a joblib backend finds what the main process finds."""
     scores, weights = search_and_weights(clf, n_jobs=1)
-    with parallel_config(backend, **options):
+    with parallel_config(backend):
         spread_scores, spread_weights = search_and_weights(clf, n_jobs=2)
     np.testing.assert_array_equal(spread_scores, scores)
-    for layers, spread_layers in zip(weights, spread_weights, strict=True):
-        for coef, spread_coef in zip(layers, spread_layers, strict=True):
-            np.testing.assert_array_equal(spread_coef, coef)
+    for params, spread_params in zip(weights, spread_weights, strict=True):
+        np.testing.assert_array_equal(spread_params, params)
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
@@ -405,40 +413,45 @@ def dask_client():
         yield client
 
 
-# Not every version of these packages is free of warnings at home.
-@pytest.mark.filterwarnings("default")
-class TestClusters:
-    """Real processes on this machine; only where the packages are installed."""
+# Real processes on this machine, only where the packages are installed. Not every
+# version of these is free of warnings.
+on_a_cluster = pytest.mark.filterwarnings("default")
 
-    @pytest.mark.usefixtures("dask_client")
-    def test_dask_backend_changes_nothing(self, clf):
-        assert_backend_changes_nothing(clf, "dask")
 
-    @pytest.mark.usefixtures("dask_client")
-    def test_incremental_is_feeding_the_blocks_by_hand(self, clf):
-        wrappers = pytest.importorskip("dask_ml.wrappers")
-        dask_array = pytest.importorskip("dask.array")
-        blocks = [slice(0, 60), slice(60, 120), slice(120, 150)]
-        X_blocks = dask_array.from_array(X, chunks=(60, 6))
-        y_blocks = dask_array.from_array(codes, chunks=60)
-        incremental = wrappers.Incremental(clf, shuffle_blocks=False)
-        incremental.fit(X_blocks, y_blocks, classes=[0, 1, 2])
-        incremental.partial_fit(X_blocks, y_blocks)
-        by_hand = clone(clf)
-        for _ in range(2):
-            for rows in blocks:
-                by_hand.partial_fit(X[rows], codes[rows], classes=[0, 1, 2])
-        assert_same_network(incremental.estimator_, by_hand)
-        np.testing.assert_array_equal(
-            incremental.predict_proba(X_blocks).compute(), by_hand.predict_proba(X)
-        )
+@on_a_cluster
+@pytest.mark.usefixtures("dask_client")
+def test_dask_backend_changes_nothing(clf):
+    assert_backend_changes_nothing(clf, "dask")
 
-    def test_ray_backend_changes_nothing(self, clf):
-        ray = pytest.importorskip("ray")
-        ray_joblib = pytest.importorskip("ray.util.joblib")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-        try:
-            ray_joblib.register_ray()
-            assert_backend_changes_nothing(clf, "ray")
-        finally:
-            ray.shutdown()
+
+@on_a_cluster
+@pytest.mark.usefixtures("dask_client")
+def test_incremental_is_feeding_the_blocks_by_hand(clf):
+    wrappers = pytest.importorskip("dask_ml.wrappers")
+    dask_array = pytest.importorskip("dask.array")
+    blocks = [slice(0, 60), slice(60, 120), slice(120, 150)]
+    X_blocks = dask_array.from_array(X, chunks=(60, 6))
+    y_blocks = dask_array.from_array(codes, chunks=60)
+    incremental = wrappers.Incremental(clf, shuffle_blocks=False)
+    incremental.fit(X_blocks, y_blocks, classes=[0, 1, 2])
+    incremental.partial_fit(X_blocks, y_blocks)
+    by_hand = clone(clf)
+    for _ in range(2):
+        for rows in blocks:
+            by_hand.partial_fit(X[rows], codes[rows], classes=[0, 1, 2])
+    assert_same_model(incremental.estimator_, by_hand)
+    np.testing.assert_array_equal(
+        incremental.predict_proba(X_blocks).compute(), by_hand.predict_proba(X)
+    )
+
+
+@on_a_cluster
+def test_ray_backend_changes_nothing(clf):
+    ray = pytest.importorskip("ray")
+    ray_joblib = pytest.importorskip("ray.util.joblib")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        ray_joblib.register_ray()
+        assert_backend_changes_nothing(clf, "ray")
+    finally:
+        ray.shutdown()

@@ -1,6 +1,7 @@
 """Tests of metadata routing and of the estimator's tags."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import is_classifier
@@ -103,26 +104,31 @@ def test_pipeline_routes_all_of_the_validation_data(data):
         ],
         transform_input=["X_val"],
     )
-    train, val = slice(0, 40), slice(40, 60)
-    pipe.fit(
-        X[train],
-        y[train],
-        sample_weight=weight[train],
-        X_val=X[val],
-        y_val=y[val],
-        sample_weight_val=weight[val],
-    )
-    scaler = StandardScaler().fit(X[train])
-    reference = small(early_stopping=True, scoring="accuracy").fit(
-        scaler.transform(X[train]),
-        y[train],
-        sample_weight=weight[train],
-        X_val=scaler.transform(X[val]),
-        y_val=y[val],
-        sample_weight_val=weight[val],
-    )
+    scaler = StandardScaler().fit(X[:40])
+    reference = small(early_stopping=True, scoring="accuracy")
+    for model, transform in ((pipe, np.asarray), (reference, scaler.transform)):
+        model.fit(
+            transform(X[:40]),
+            y[:40],
+            sample_weight=weight[:40],
+            X_val=transform(X[40:]),
+            y_val=y[40:],
+            sample_weight_val=weight[40:],
+        )
     assert_same_model(pipe["clf"], reference)
     assert pipe["clf"].history_ == reference.history_
+
+
+def test_pipeline_of_frames_passes_names_on(data):
+    X, y, _ = data
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    clf = small(early_stopping=True, scoring="accuracy")
+    clf.set_fit_request(X_val=True, y_val=True)
+    scaler = StandardScaler().set_output(transform="pandas")
+    pipe = Pipeline([("scale", scaler), ("clf", clf)], transform_input=["X_val"])
+    pipe.fit(frame[:40], y[:40], X_val=frame[40:], y_val=y[40:])
+    assert pipe["clf"].feature_names_in_.tolist() == list("abcd")
+    assert pipe["clf"].best_validation_score_ == pipe.score(frame[40:], y[40:])
 
 
 # --- Cross-validation -----------------------------------------------------------------
