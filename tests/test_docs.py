@@ -1,7 +1,8 @@
-"""The documentation: its code runs, and it says what the package does.
+"""The README and the documentation: their code runs, and they say what is true.
 
-Every ```python block of ``docs/*.md`` is executed, in order within a page. A ```text
-block right below one is what it prints. A comment above one,
+Every ```python block of ``README.md`` and ``docs/*.md`` is executed, in order within a
+page. A ```text block right below one is what it prints; in the README, numbers in
+comments are what it prints, about. A comment above a block,
 ``<!-- requires: scikit-learn >= 1.9, rich -->``, has it skipped where that is not
 installed.
 """
@@ -29,12 +30,15 @@ from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._losses import LOSSES
 from sk_rmsprop._schedules import SCHEDULES
 
-DOCS = Path(__file__).parents[1] / "docs"
+README = Path(__file__).parents[1] / "README.md"
+DOCS = README.parent / "docs"
 
 # Written by the build of the site, which checks the links to it.
 GENERATED = ("auto_examples/",)
 
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = [README] + [
+    page for page in sorted(DOCS.glob("*.md")) if page.name not in GENERATED
+]
 
 BLOCK = re.compile(
     r"(?:^<!-- requires: (?P<requires>[^\n]*) -->\n)?"
@@ -90,8 +94,15 @@ def run_block(block, page, namespace):
     code = compile("\n" * (block.line - 1) + block.code, page.name, "exec")
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(code, namespace)
+    printed, place = printed.getvalue(), f"{page.name}, line {block.line}"
     if block.output is not None:
-        assert printed.getvalue() == block.output, f"{page.name}, line {block.line}"
+        assert printed == block.output, place
+    if page == README:
+        stated = re.findall(r"^print\(.*\)  # (.+)$", block.code, re.MULTILINE)
+        assert len(stated) == block.code.count("print("), place
+        # Machines round differently, and training enlarges that.
+        expected = pytest.approx(list(map(float, stated)), rel=0.05)
+        assert list(map(float, printed.splitlines())) == expected, place
 
 
 @pytest.fixture
@@ -143,8 +154,8 @@ def test_links_between_pages_lead_somewhere(page):
         if "://" in link or link.startswith(GENERATED):
             continue
         path, _, anchor = link.partition("#")
-        target = DOCS / path if path else page
-        assert target.is_file(), link
+        target = page.parent / path if path else page
+        assert target.is_file() or (page == README and target.is_dir()), link
         assert not anchor or anchor in slugs(target.read_text(encoding="utf-8")), link
 
 
