@@ -104,9 +104,8 @@ RECIPES = {
 
 # Class and parameters of each configuration, by name.
 OURS = {
-    DEFAULT: (RMSpropMLPClassifier, {}),
-    **{name: (RMSpropMLPClassifier, changed) for name, changed in ABLATIONS.items()},
-    **{name: (RMSpropMLPClassifier, changed) for name, changed in RECIPES.items()},
+    name: (RMSpropMLPClassifier, changed)
+    for name, changed in {DEFAULT: {}, **ABLATIONS, **RECIPES}.items()
 }
 
 RAW = "raw"
