@@ -6,10 +6,10 @@ of data sets or OpenML data set IDs, and scikit-learn's own small data sets::
     python -m benchmarks.defaults --data FOLDER
     python -m benchmarks.defaults --openml 31 1590
 
-where each ``NAME.npz`` in the folder contains ``X`` and ``y``, or ``X_train``,
-``y_train``, ``X_test`` and ``y_test``. Training sets of several sizes are drawn from
-each data set, with several seeds. Results are stored in a JSON Lines file, so that an
-interrupted study can be resumed and a new configuration requires only its own fits;
+where every ``NAME.npz`` in the folder holds ``X`` and ``y``, or ``X_train``,
+``y_train``, ``X_test`` and ``y_test``. Training parts of several sizes are drawn from
+each set, with several seeds. Results are kept in a file of JSON lines, so that a study
+resumes where it was interrupted and a new configuration costs only its own fits;
 ``--report`` writes tables and plots from that file without fitting anything.
 """
 

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def data():
-    """Three well separated classes of 30, 20 and 10 rows; 4 features, random order."""
+    """Three well separated classes of 30, 20 and 10 samples in random order."""
     rng = np.random.default_rng(0)
     codes = rng.permutation(np.repeat([0, 1, 2], [30, 20, 10]))
     centers = np.array([[3.0, 0, 0, 1], [0, 3, 0, -1], [0, 0, 3, 0]])
@@ -16,7 +16,7 @@ def data():
 
 @pytest.fixture
 def labels(data):
-    """A multilabel `y` for `data`: rows have none to two of the three labels."""
+    """A multilabel `y` for `data`: samples have none to two of the three labels."""
     return (data[0][:, [0, 1, 3]] > [1, 1, 0]).astype(int)
 
 

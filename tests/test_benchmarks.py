@@ -104,7 +104,7 @@ def test_every_part_is_measured_and_reported(module, settings, tmp_path):
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_a_failing_part_is_named_and_the_others_go_on(
+def test_a_failing_part_is_named_and_the_others_still_run(
     module, settings, tmp_path, monkeypatch
 ):
     def fail(settings):
@@ -342,7 +342,7 @@ def test_study_reports_what_it_measured(study):
     assert "Compared with MLPClassifier, at most 40 training samples" in page
 
 
-def test_study_goes_on_where_it_was(study):
+def test_study_resumes_where_it_stopped(study):
     before, _ = study()
     again, _ = study()
     assert again == before

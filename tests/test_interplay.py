@@ -255,8 +255,8 @@ def test_incremental_learning_curve_is_that_of_partial_fits(clf):
     )
     for fold, (rows, others) in enumerate(cv.split(X)):
         network = clone(clf)
-        for i, piece in enumerate(np.split(rows, 3)):
-            network.partial_fit(X[piece], y[piece], classes=np.unique(y))
+        for i, chunk in enumerate(np.split(rows, 3)):
+            network.partial_fit(X[chunk], y[chunk], classes=np.unique(y))
             seen = rows[: 25 * (i + 1)]
             assert train_scores[i, fold] == network.score(X[seen], y[seen])
             assert test_scores[i, fold] == network.score(X[others], y[others])

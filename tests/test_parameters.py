@@ -202,7 +202,7 @@ def test_auto_max_iter(n_samples, max_iter):
 
 
 def test_auto_max_iter_counts_samples_of_non_zero_weight(data):
-    X, y = np.tile(data[0], (20, 1)), np.tile(data[1], 20)  # 1200 rows: 25 epochs
+    X, y = np.tile(data[0], (20, 1)), np.tile(data[1], 20)  # 1200 samples: 25 epochs
     weight = np.tile([0.0, 1.0], len(y) // 2)
     auto = steady(max_iter="auto", batch_size=600).fit(X, y, sample_weight=weight)
     assert auto.n_iter_ == 50

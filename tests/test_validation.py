@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 @pytest.fixture
 def data():
-    """Three overlapping classes of 120, 60 and 20 numbered rows."""
+    """Three overlapping classes of 120, 60 and 20 numbered samples."""
     rng = np.random.default_rng(0)
     y = rng.permutation(np.repeat([0, 1, 2], [120, 60, 20]))
     return number_rows(rng.standard_normal((200, 4)) + np.eye(3, 4, k=1)[y]), y
@@ -59,7 +59,7 @@ def test_split_has_the_proportions_of_the_classes(
     clf.set_params(random_state=seed).fit(as_format(X), y)
     assert np.bincount(scorer.y).tolist() == counts
     np.testing.assert_array_equal(scorer.y, y[scorer.rows])
-    # Every epoch is validated on the same rows.
+    # Every epoch is validated on the same samples.
     assert len(scorer.calls) == clf.n_iter_
     assert all(call[1] is scorer.calls[0][1] for call in scorer.calls)
 
@@ -87,14 +87,14 @@ def test_classes_of_one_sample_stay_in_training(data, n_lone):
     assert clf.classes_.tolist() == [0, 1, 2, 5, 9][: 3 + n_lone]
     assert not set(lone) & set(scorer.rows)
     assert set(scorer.y) == {0, 1, 2}
-    # All other rows are trained on.
+    # All other samples are trained on.
     assert clf.t_ == 200 - len(scorer.y)
     left = np.setdiff1d(np.arange(200), scorer.rows)
     assert_same_model(clf, small(max_iter=1).fit(X[left], y[left]))
 
 
 def test_split_of_fewer_samples_than_classes():
-    # Of 100 rows 8 are held out: half of them from the class that has half of all.
+    # Of 100 samples 8 are held out, half of them from the class that has half of all.
     y = np.r_[np.zeros(51, int), np.repeat(np.arange(1, 8), 7)]
     scorer = Scorer()
     clf = small(
@@ -427,7 +427,7 @@ def test_validation_is_recorded(data, val, early_stopping):
     assert record["validation_score"] == clf.score(*val)
     assert clf.best_validation_score_ == max(clf.validation_scores_)
     assert (clf.best_loss_ is None) == early_stopping
-    # All rows of X are trained on.
+    # All samples of X are trained on.
     assert clf.t_ % 200 == 0
 
 
@@ -513,7 +513,7 @@ def test_weights_count_in_the_loss_of_the_validation_split(data):
 
 def test_balanced_weights_are_those_of_the_training_data(data, val):
     clf = small(class_weight="balanced").fit(*data, X_val=val[0], y_val=val[1])
-    # Training has 120, 60 and 20 rows: weights 1 : 2 : 6. Validation has other shares.
+    # Training has 120, 60 and 20 samples: weights 1 : 2 : 6. Validation differs.
     both = np.array([1, 2, 6])[val[1]]
     loss = log_loss(val[1], clf.predict_proba(val[0]), sample_weight=both)
     assert last_loss(clf) == pytest.approx(loss)

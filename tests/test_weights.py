@@ -57,7 +57,7 @@ def fit_all(*cases, **params):
 
 
 def subset(case, rows):
-    """Return a case with some of its rows."""
+    """Return a case with some of its samples."""
     return case._replace(
         X=case.X[rows], y=case.y[rows], sample_weight=case.sample_weight[rows]
     )
@@ -114,7 +114,7 @@ def test_a_batch_of_tiny_weights_counts_as_little_as_it_weighs(data):
     options = {"shuffle": False, "learning_rate": 1e-9}
     clf = small(**options).fit(X, y, sample_weight=weight)
     assert clf.optimizer_.n_steps_ == clf.n_iter_ * 4
-    # The mean cost is that of the other rows.
+    # The mean cost is that of the other samples.
     others = small(**options).fit(X[16:], y[16:])
     assert clf.loss_curve_[0] == pytest.approx(others.loss_curve_[0], rel=1e-5)
 
