@@ -10,7 +10,6 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_mo
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score, train_test_split
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_rmsprop import RMSpropMLPClassifier
@@ -41,16 +40,8 @@ def test_digits():
 )
 def test_cross_validated_accuracy(load, accuracy):
     X, y = load(return_X_y=True)
-    clf = make_pipeline(
-        StandardScaler(),
-        RMSpropMLPClassifier(
-            (10,),
-            learning_rate=0.03,
-            learning_rate_schedule="cosine",
-            max_iter=60,
-            batch_size=32,
-            random_state=0,
-        ),
+    clf = RMSpropMLPClassifier(
+        (10,), learning_rate=0.03, max_iter=60, batch_size=32, random_state=0
     )
     assert cross_val_score(clf, X, y, cv=5).mean() > accuracy
 

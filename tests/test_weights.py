@@ -3,6 +3,8 @@
 That bad ones are refused, and change nothing, is in test_failures.
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -286,17 +288,15 @@ def test_balanced_class_weights_help_the_rare_class():
 # --- Extreme weights ------------------------------------------------------------------
 
 
+ROUNDED = pytest.mark.xfail(reason="products with subnormal weights are rounded")
+
+
 @pytest.mark.parametrize(
     ("factor", "value"),
     [
-        *[
-            (factor, value)
-            for factor in (1e300, 1e-300, None)
-            for value in (1e-300, 1e300, 5e307)
-        ],
-        (1e300, 5e-324),
-        (1e-300, 5e-324),
-        pytest.param(None, 5e-324, marks=pytest.mark.xfail(reason="it is rounded")),
+        *itertools.product((1e300, 1e-300), (5e-324, 1e-300, 1e300, 5e307)),
+        *itertools.product([None], (1e-300, 1e300, 5e307)),
+        pytest.param(None, 5e-324, marks=ROUNDED),
     ],
     ids=str,
 )
