@@ -3,6 +3,7 @@
 import copy
 import functools
 import pickle
+import sys
 from typing import NamedTuple
 
 import joblib
@@ -235,3 +236,20 @@ COPIERS = FILES | {
 }
 
 every_copier = pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
+
+
+# --- Places inside training -----------------------------------------------------------
+
+# The private classes of the package whose calls are replaced: what they return becomes
+# another number, or Ctrl-C is pressed. There is no public way to do that.
+PLACES = {
+    "gradient": "CostGradient",
+    "update": "_Update",
+    "validation loss": "ValidationLoss",
+}
+
+
+def place(name):
+    """Return the class of a place, in whatever module of the package it is."""
+    modules = [m for path, m in sys.modules.items() if path.startswith("sk_rmsprop.")]
+    return next(vars(m)[PLACES[name]] for m in modules if PLACES[name] in vars(m))

@@ -16,6 +16,7 @@ from sk_rmsprop import RMSpropMLPClassifier
 from tests.cases import (
     CASES,
     N_EPOCHS,
+    PLACES,
     WEIGHT,
     X_SPARSE,
     X_VAL,
@@ -24,6 +25,7 @@ from tests.cases import (
     Case,
     X,
     everything,
+    place,
     trained,
     y,
 )
@@ -31,21 +33,7 @@ from tests.helpers import BAD_VALUES, Scorer
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-# The private classes of the package whose calls are interrupted. All else is done
-# through the public interface, or at lines of whatever modules there are.
-PLACES = {
-    "gradient": "CostGradient",
-    "update": "_Update",
-    "validation loss": "ValidationLoss",
-}
 N_BATCHES = 7  # of an epoch: the calls of the gradient and the update
-
-
-def place(name):
-    """Return the class of a place, of whatever module of the package."""
-    modules = [m for path, m in sys.modules.items() if path.startswith("sk_rmsprop.")]
-    return next(vars(m)[PLACES[name]] for m in modules if PLACES[name] in vars(m))
-
 
 needs_callbacks = pytest.mark.skipif(
     importlib.util.find_spec("sklearn.callback") is None,
@@ -529,18 +517,27 @@ def test_divergence_is_found_in_the_epoch_that_shows_it():
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize(
-    ("params", "scale"),
+    ("params", "scale", "found"),
     [
-        pytest.param({"hidden_layer_sizes": (9, 9)}, 1e306, id="cost"),
-        pytest.param({"learning_rate": 1e308}, 1.0, id="weight"),
-        pytest.param({}, 1e200, id="square average"),
+        ({"alpha": 1e308}, 1.0, "cost"),
+        ({"learning_rate": 1e308}, 1.0, "weight"),
+        ({}, 1e200, "average"),
     ],
 )
-def test_divergence_of_each_kind_is_found_at_once(params, scale, method):
+def test_divergence_of_each_kind_is_found_at_once_and_named(
+    params, scale, found, method
+):
     # In one full batch whatever else goes wrong would do so in the next epoch.
     case = Case({"batch_size": 1000, "max_iter": 1} | params, X * scale, y)
-    with pytest.raises(ValueError, match="diverged in epoch 1:"):
+    with pytest.raises(ValueError, match=f"diverged in epoch 1: an? {found}"):
         getattr(case, method)(case.make())
+
+
+def test_large_finite_weights_are_no_divergence():
+    # Their squares overflow.
+    clf = CASES["linear"].fit(CASES["linear"].make(max_iter=1))
+    clf.coefs_[0][...] = 1e200
+    assert np.isfinite(clf.partial_fit(X, y).loss_)
 
 
 def test_model_is_finite_where_training_ends_well():
