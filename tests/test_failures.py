@@ -681,17 +681,7 @@ def test_interrupt_in_a_scorer(n):
     assert clf.best_validation_score_ == (n - 1) / 100
 
 
-@needs_callbacks
-def test_interrupt_in_a_callback_after_an_epoch_keeps_the_epoch():
-    def interrupt(self, estimator, context, *, fitted_estimator, **kwargs):
-        if context.task_name == "epoch" and fitted_estimator.n_iter_ == 3:
-            raise KeyboardInterrupt
-
-    case = CASES["default"]
-    clf = case.make(max_iter=N_EPOCHS)
-    interrupted_fit(clf.set_callbacks(make_callback(on_fit_task_end=interrupt)))
-    assert clf.n_iter_ == 3
-    assert_resumes_exactly(case, clf.set_callbacks(), 3)
+# Ctrl-C in a callback is in test_callbacks.
 
 
 def test_interrupt_in_a_warm_fit(monkeypatch):
