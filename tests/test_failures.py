@@ -5,6 +5,7 @@ import importlib.util
 import sys
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -125,31 +126,27 @@ def with_value(array, value, index=3):
     return array
 
 
-def rows_of(table):
-    return pytest.mark.parametrize(("data", "match"), table.values(), ids=table)
-
-
-# What is wrong, and what the error must say
-BAD_DATA = {
-    "X nan": ({"X": with_value(X, np.nan)}, "X contains NaN"),
-    "X inf": ({"X": with_value(X, np.inf)}, "X contains infinity"),
-    "X -inf": ({"X": with_value(X, -np.inf, (3, 1))}, "X contains infinity"),
-    "X sparse nan": ({"X": csr_array(with_value(X, np.nan))}, "X contains NaN"),
-    "X strings": ({"X": np.full(X.shape, "a")}, "could not convert string"),
-    "X 1-D": ({"X": X[:, 0]}, "2D array"),
-    "X 3-D": ({"X": X[:, :, np.newaxis]}, "dim 3"),
-    "X complex": ({"X": X + 1j}, "[Cc]omplex"),
-    "X short": ({"X": X[1:]}, "inconsistent numbers of samples"),
-    "X empty": ({"X": X[:0], "y": y[:0]}, "0 sample"),
-    "X without columns": ({"X": X[:, :0]}, "0 feature"),
-    "y missing": ({"y": None}, "requires y"),
-    "y nan": ({"y": with_value(y, np.nan)}, "y contains NaN"),
-    "y continuous": ({"y": y + 0.5}, "continuous|classes"),
-    "y multioutput": ({"y": np.c_[y, y]}, "multioutput y is not supported"),
-    "y multilabel of twos": ({"y": 2 * Y_MULTILABEL}, "zeros and ones"),
-    "y 3-D": ({"y": np.zeros((65, 2, 2))}, "y|dim 3"),
-    **{
-        f"sample_weight {problem}": ({"sample_weight": weight}, match)
+# What is wrong for every call, and what the error must say
+BAD_DATA = [
+    ("X nan", {"X": with_value(X, np.nan)}, "X contains NaN"),
+    ("X inf", {"X": with_value(X, np.inf)}, "X contains infinity"),
+    ("X -inf", {"X": with_value(X, -np.inf, (3, 1))}, "X contains infinity"),
+    ("X sparse nan", {"X": csr_array(with_value(X, np.nan))}, "X contains NaN"),
+    ("X strings", {"X": np.full(X.shape, "a")}, "could not convert string"),
+    ("X 1-D", {"X": X[:, 0]}, "2D array"),
+    ("X 3-D", {"X": X[:, :, np.newaxis]}, "dim 3"),
+    ("X complex", {"X": X + 1j}, "[Cc]omplex"),
+    ("X short", {"X": X[1:]}, "inconsistent numbers of samples"),
+    ("X empty", {"X": X[:0], "y": y[:0]}, "0 sample"),
+    ("X without columns", {"X": X[:, :0]}, "0 feature"),
+    ("y missing", {"y": None}, "requires y"),
+    ("y nan", {"y": with_value(y, np.nan)}, "y contains NaN"),
+    ("y continuous", {"y": y + 0.5}, "continuous|classes"),
+    ("y multioutput", {"y": np.c_[y, y]}, "multioutput y is not supported"),
+    ("y multilabel of twos", {"y": 2 * Y_MULTILABEL}, "zeros and ones"),
+    ("y 3-D", {"y": np.zeros((65, 2, 2))}, "y|dim 3"),
+    *[
+        (f"sample_weight {problem}", {"sample_weight": weight}, match)
         for problem, weight, match in (
             ("negative", with_value(WEIGHT, -1e-9), "Negative values.*sample_weight"),
             ("nan", with_value(WEIGHT, np.nan), "sample_weight contains NaN"),
@@ -159,119 +156,44 @@ BAD_DATA = {
             ("zero", 0 * WEIGHT, "sample_weight is zero for every row"),
             ("2-D", WEIGHT[:, np.newaxis], "[Ss]ample.weight"),
         )
-    },
-}
-# For a model of three classes and five features
-BAD_WHEN_RESUMING = {
-    "X with a column less": ({"X": X[:, 1:]}, "4 features.*expecting 5 features"),
-    "y with another class": ({"y": y + 1}, "the same|classes .0 1 2.: .3."),
-    "y of strings": ({"y": y.astype(str)}, "not among the classes|the same"),
-    "y multilabel": ({"y": Y_MULTILABEL[:, :3]}, "kind of y"),
-}
-BAD_IN_PARTIAL_FIT = {
-    "y with a fraction": (
-        {"y": np.where(y == 2, 0.5, y)},
-        r"not among the classes \[0 1 2\]: \[0.5\]",
-    ),
-    "y of mixed labels": (
-        {"y": np.array([0, "a", None, 1, *y[4:]], dtype=object)},
-        "y has labels",
-    ),
-    "more classes": ({"classes": [0, 1, 2, 3]}, "the same"),
-    "fewer classes": ({"classes": [0, 1]}, "the same"),
-}
+    ],
+]
 VALIDATION = {"X_val": X_VAL, "y_val": Y_VAL}
-BAD_VALIDATION = {
-    "X_val alone": ({"X_val": X_VAL}, "X_val and y_val must be given together"),
-    "y_val alone": ({"y_val": Y_VAL}, "X_val and y_val must be given together"),
-    "sample_weight_val alone": (
-        {"sample_weight_val": np.ones(40)},
-        "sample_weight_val needs X_val",
-    ),
-    **{
-        problem: (VALIDATION | change, match)
-        for problem, change, match in (
-            ("X_val nan", {"X_val": with_value(X_VAL, np.nan)}, "NaN"),
-            ("X_val with a column less", {"X_val": X_VAL[:, 1:]}, "4 features"),
-            ("X_val short", {"X_val": X_VAL[1:]}, "inconsistent numbers"),
-            ("X_val empty", {"X_val": X_VAL[:0], "y_val": Y_VAL[:0]}, "0 sample"),
-            (
-                "y_val with another class",
-                {"y_val": Y_VAL + 1},
-                r"y_val has labels that are not among the classes.*\[3\]",
-            ),
-            (
-                "y_val of strings",
-                {"y_val": Y_VAL.astype(str)},
-                "y_val has labels that are not among the classes",
-            ),
-            ("y_val continuous", {"y_val": Y_VAL + 0.5}, "continuous"),
-            ("y_val multilabel", {"y_val": np.eye(40)[:, :3]}, "y_val"),
-            (
-                "sample_weight_val negative",
-                {"sample_weight_val": -np.ones(40)},
-                "Negative values in data passed to sample_weight_val",
-            ),
-            (
-                "sample_weight_val zero",
-                {"sample_weight_val": np.zeros(40)},
-                "sample_weight_val is zero for every row",
-            ),
-            (
-                "sample_weight_val short",
-                {"sample_weight_val": np.ones(39)},
-                "sample_weight",
-            ),
+BAD_VALIDATION = [
+    ({"X_val": X_VAL}, "X_val and y_val must be given together"),
+    ({"y_val": Y_VAL}, "X_val and y_val must be given together"),
+    ({"sample_weight_val": np.ones(40)}, "sample_weight_val needs X_val"),
+    *[
+        (VALIDATION | change, match)
+        for change, match in (
+            ({"X_val": with_value(X_VAL, np.nan)}, "NaN"),
+            ({"X_val": X_VAL[:, 1:]}, "4 features"),
+            ({"X_val": X_VAL[1:]}, "inconsistent numbers"),
+            ({"X_val": X_VAL[:0], "y_val": Y_VAL[:0]}, "0 sample"),
+            ({"y_val": Y_VAL + 1}, r"y_val has labels .*not among .*\[3\]"),
+            ({"y_val": Y_VAL.astype(str)}, "y_val has labels .*not among the classes"),
+            ({"y_val": Y_VAL + 0.5}, "continuous"),
+            ({"y_val": np.eye(40)[:, :3]}, "y_val"),
+            ({"sample_weight_val": -np.ones(40)}, "Negative .* sample_weight_val"),
+            ({"sample_weight_val": np.zeros(40)}, "sample_weight_val is zero for ever"),
+            ({"sample_weight_val": np.ones(39)}, "sample_weight"),
         )
-    },
-}
+    ],
+]
 
 
 @every_call
-@rows_of(BAD_DATA)
+@pytest.mark.parametrize(
+    ("data", "match"), [pytest.param(*row, id=name) for name, *row in BAD_DATA]
+)
 def test_bad_data(call, data, match):
     error = (ValueError, TypeError)
     call.assert_changes_nothing(call.estimator(), error, match, **data)
 
 
-@calls_that_resume
-@rows_of(BAD_WHEN_RESUMING)
-def test_data_that_do_not_fit_the_model(call, data, match):
-    call.assert_changes_nothing(call.estimator(), ValueError, match, **data)
-
-
-@rows_of(BAD_IN_PARTIAL_FIT)
-def test_labels_and_classes_that_do_not_fit_the_model(data, match):
-    call = CALLS["partial_fit"]
-    call.assert_changes_nothing(call.estimator(), ValueError, match, **data)
-
-
-def test_warm_fit_without_one_of_the_classes():
-    call, data = CALLS["warm fit"], {"y": np.where(y == 2, 1, y)}
-    call.assert_changes_nothing(call.estimator(), ValueError, "the same", **data)
-
-
-@pytest.mark.parametrize(
-    ("is_fitted", "data", "match"),
-    [
-        (True, {"y": Y_MULTILABEL[:, :2]}, "2 columns, but there are 5 labels"),
-        (True, {"y": y}, "kind of y"),
-        (False, {"classes": [0, 1]}, "5 columns, but there are 2 labels"),
-        (False, {"classes": list("edcba")}, "numbers of its columns"),
-    ],
-)
-def test_labels_and_classes_that_do_not_fit_a_multilabel_y(is_fitted, data, match):
-    call = CALLS["partial_fit"]
-    clf = CALLS["first fit"].estimator()
-    if is_fitted:
-        clf.fit(X, Y_MULTILABEL)
-    data = {"y": Y_MULTILABEL} | data
-    call.assert_changes_nothing(clf, ValueError, match, **data)
-
-
 @every_fit
 @pytest.mark.parametrize("early_stopping", [True, False])
-@rows_of(BAD_VALIDATION)
+@pytest.mark.parametrize(("data", "match"), BAD_VALIDATION)
 def test_bad_validation_data(call, early_stopping, data, match):
     clf = call.estimator().set_params(early_stopping=early_stopping)
     call.assert_changes_nothing(clf, (ValueError, TypeError), match, **data)
@@ -293,6 +215,18 @@ def test_validation_labels_of_another_kind(y_fit, y_val):
     call.assert_changes_nothing(call.estimator(), ValueError, "y_val", **data)
 
 
+@pytest.mark.parametrize(
+    ("labels", "match"),
+    [
+        (Y_MULTILABEL[:, :2], "2 columns, but there are 5 labels"),
+        (y, "kind of y"),
+    ],
+)
+def test_labels_that_do_not_fit_a_multilabel_model(labels, match):
+    clf = CALLS["first fit"].estimator().fit(X, Y_MULTILABEL)
+    CALLS["partial_fit"].assert_changes_nothing(clf, ValueError, match, y=labels)
+
+
 BAD_CLASSES = {
     "nan": [0, 1, 2, np.nan],
     "none": [0, 1, 2, None],
@@ -310,16 +244,6 @@ BAD_CLASSES = {
 def test_bad_classes(call, classes):
     clf = call.estimator()
     call.assert_changes_nothing(clf, ValueError, "classes", classes=classes)
-
-
-def test_first_partial_fit_with_too_few_classes():
-    call, match = CALLS["first partial_fit"], r"not among the classes \[0 1\]: \[2\]"
-    call.assert_changes_nothing(call.estimator(), ValueError, match, classes=[0, 1])
-
-
-def test_first_partial_fit_without_classes():
-    call, match = CALLS["first partial_fit"], "classes must be passed on the first call"
-    call.assert_changes_nothing(call.estimator(), ValueError, match, classes=None)
 
 
 @pytest.fixture
@@ -376,76 +300,73 @@ def test_bad_value_of_a_parameter(call, name, value):
     call.assert_changes_nothing(clf, (ValueError, TypeError), name)
 
 
-@every_call
-@pytest.mark.parametrize(
-    ("class_weight", "match"),
-    [
-        ({0: -1.0}, "class_weight must be finite and not negative"),
-        ({1: np.nan}, "class_weight must be finite and not negative"),
-        ({1: np.inf}, "class_weight must be finite and not negative"),
-        ({0: 0, 1: 0, 2: 0}, "together are zero for every row"),
+# --- Parameters and data that do not fit each other -----------------------------------
+
+RESUME = ("warm fit", "partial_fit")
+PARTIAL_FITS = ("first partial_fit", "partial_fit")
+THREE_LABELS = {"y": Y_MULTILABEL[:, :3]}
+# Calls, parameters, data, and what the error must say. Models have three classes and
+# five features.
+BAD_CLASS_WEIGHTS = [
+    (CALLS, {0: -1.0}, {}, "class_weight must be finite and not negative"),
+    (CALLS, {1: np.nan}, {}, "class_weight must be finite and not negative"),
+    (CALLS, {1: np.inf}, {}, "class_weight must be finite and not negative"),
+    (CALLS, {0: 0, 1: 0, 2: 0}, {}, "together are zero for every row"),
+    (CALLS, {0: 0}, {"sample_weight": y == 0}, "together are zero for every row"),
+    (
+        ["first fit"],
+        {1: 0.0},
+        {"X_val": X_VAL[Y_VAL == 1], "y_val": Y_VAL[Y_VAL == 1]},
+        "zero for every validation row",
+    ),
+    (PARTIAL_FITS, "balanced", {}, 'class_weight="balanced".*partial_fit'),
+    *[
+        (names, class_weight, THREE_LABELS, "class_weight is not .* for multilabel")
+        for names, class_weight in (
+            (["first fit"], "balanced"),
+            (["first fit", "first partial_fit"], {0: 2.0}),
+        )
     ],
-    ids=["negative", "nan", "inf", "zero"],
-)
-def test_bad_class_weights(call, class_weight, match):
-    clf = call.estimator().set_params(class_weight=class_weight)
-    call.assert_changes_nothing(clf, ValueError, match)
-
-
-@every_call
-def test_class_weights_and_sample_weights_that_leave_nothing(call):
-    clf = call.estimator().set_params(class_weight={0: 0.0})
-    match, data = "together are zero for every row", {"sample_weight": y == 0}
-    call.assert_changes_nothing(clf, ValueError, match, **data)
-
-
-def test_class_weights_that_leave_no_validation_data():
-    clf = CALLS["first fit"].estimator(class_weight={1: 0.0})
-    data = {"X_val": X_VAL[Y_VAL == 1], "y_val": Y_VAL[Y_VAL == 1]}
-    match = "zero for every validation row"
-    CALLS["first fit"].assert_changes_nothing(clf, ValueError, match, **data)
+]
+MISFITS = [
+    (RESUME, {"hidden_layer_sizes": 5}, {}, "hidden_layer_sizes"),
+    (RESUME, {"hidden_layer_sizes": (4, 4)}, {}, "hidden_layer_sizes"),
+    (RESUME, {"hidden_layer_sizes": ()}, {}, "hidden_layer_sizes"),
+    (RESUME, {"activation": "tanh"}, {}, "activation"),
+    (RESUME, {}, {"X": X[:, 1:]}, "4 features.*expecting 5 features"),
+    (RESUME, {}, {"y": y.astype(str)}, "not among the classes|the same"),
+    (RESUME, {}, THREE_LABELS, "kind of y"),
+    (["warm fit"], {}, {"y": y + 1}, "the same"),
+    (["warm fit"], {}, {"y": np.where(y == 2, 1, y)}, "the same"),
+    (["partial_fit"], {}, {"y": y + 1}, r"not among the classes \[0 1 2\]: \[3\]"),
+    (["partial_fit"], {}, {"y": np.where(y, y, 0.5)}, r"not among .* \[0.5\]"),
+    (["partial_fit"], {}, {"y": np.array([None, "a", *y[2:]], object)}, "y has labels"),
+    (["partial_fit"], {}, {"classes": [0, 1, 2, 3]}, "the same"),
+    (["partial_fit"], {}, {"classes": [0, 1]}, "the same"),
+    (["first partial_fit"], {}, {"classes": [0, 1]}, r"not among .* \[0 1\]: \[2\]"),
+    (["first partial_fit"], {}, {"classes": None}, "must be passed on the first call"),
+    *[
+        (["first partial_fit"], {}, THREE_LABELS | {"classes": classes}, match)
+        for classes, match in (
+            ([0, 1], "3 columns, but there are 2 labels"),
+            (["z", "a", "b"], "numbers of its columns"),
+        )
+    ],
+    (PARTIAL_FITS, {"early_stopping": True}, {}, "early_stopping=True"),
+    *[
+        (names, {"class_weight": class_weight}, data, match)
+        for names, class_weight, data, match in BAD_CLASS_WEIGHTS
+    ],
+]
 
 
 @pytest.mark.parametrize(
-    ("call", "class_weight"),
-    [
-        (CALLS["first fit"], "balanced"),
-        (CALLS["first fit"], {0: 2.0}),
-        (Call(partial_fit, False), {0: 2.0}),
-    ],
+    ("call", "params", "data", "match"),
+    [(name, *row) for names, *row in MISFITS for name in names],
 )
-def test_class_weights_of_a_multilabel_y(call, class_weight):
-    clf = call.estimator(class_weight=class_weight)
-    match = "class_weight is not supported for multilabel"
-    call.assert_changes_nothing(clf, ValueError, match, y=Y_MULTILABEL)
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"hidden_layer_sizes": 5},
-        {"hidden_layer_sizes": (4, 4)},
-        {"hidden_layer_sizes": ()},
-        {"activation": "tanh"},
-    ],
-)
-@calls_that_resume
-def test_training_of_another_network_cannot_be_resumed(call, params):
-    clf = call.estimator().set_params(**params)
-    call.assert_changes_nothing(clf, ValueError, next(iter(params)))
-
-
-@calls("first partial_fit", "partial_fit")
-@pytest.mark.parametrize(
-    ("params", "match"),
-    [
-        ({"early_stopping": True}, "early_stopping=True"),
-        ({"class_weight": "balanced"}, 'class_weight="balanced".*partial_fit'),
-    ],
-)
-def test_what_partial_fit_cannot_do(call, params, match):
-    clf = call.estimator().set_params(**params)
-    call.assert_changes_nothing(clf, ValueError, match)
+def test_misfit(call, params, data, match):
+    clf = CALLS[call].estimator().set_params(**params)
+    CALLS[call].assert_changes_nothing(clf, ValueError, match, **data)
 
 
 # --- Divergence -----------------------------------------------------------------------
@@ -812,44 +733,28 @@ def quick_switches():
     sys.setswitchinterval(interval)
 
 
-class Readers:
-    """Threads that call a function until the ``with`` block ends."""
-
-    def __init__(self, function, n_threads=2):
-        self.function = function
-        self.stopped = threading.Event()
-        self.results, self.errors = [], []
-        self.threads = [threading.Thread(target=self._read) for _ in range(n_threads)]
-
-    def _read(self):
-        while not self.stopped.is_set():
-            try:
-                self.results.append(self.function())
-            except Exception as error:
-                self.errors.append(error)
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exc):
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
-
-
 @pytest.mark.usefixtures("quick_switches")
 def test_predictions_during_partial_fit_are_of_one_epoch():
     clf = CALLS["partial_fit"].estimator()
-    of_epochs = {clf.predict_proba(X).tobytes()}
-    with Readers(lambda: clf.predict_proba(X).tobytes()) as readers:
-        for _ in range(40):
-            clf.partial_fit(X, y)
-            of_epochs.add(clf.predict_proba(X).tobytes())
-    assert not readers.errors
-    assert readers.results
-    assert set(readers.results) <= of_epochs
+    stopped, of_epochs = threading.Event(), {clf.predict_proba(X).tobytes()}
+
+    def predict():
+        seen = {clf.predict_proba(X).tobytes()}
+        while not stopped.is_set():
+            seen.add(clf.predict_proba(X).tobytes())
+        return seen
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(predict) for _ in range(2)]
+        try:
+            for _ in range(40):
+                clf.partial_fit(X, y)
+                of_epochs.add(clf.predict_proba(X).tobytes())
+        finally:
+            stopped.set()
+    assert len(of_epochs) == 41
+    for reader in readers:
+        assert reader.result() <= of_epochs
 
 
 def test_partial_fit_replaces_the_model_at_once():
