@@ -555,30 +555,26 @@ def assert_resumes_exactly(case, clf, finished):
 
 @pytest.mark.parametrize("where", ["gradient", "update"])
 @pytest.mark.parametrize(
-    ("n", "finished"), [(N_BATCHES + 1, 1), (2 * N_BATCHES, 1), (5 * N_BATCHES + 4, 5)]
+    ("name", "n", "finished"),
+    [
+        ("default", N_BATCHES + 1, 1),
+        ("default", 2 * N_BATCHES, 1),
+        ("default", 5 * N_BATCHES + 4, 5),
+        ("dropout", 25, 3),
+        ("csr", 25, 3),
+        ("everything", 25, 3),
+    ],
 )
-def test_interrupt_in_an_epoch_keeps_those_before(where, n, finished, monkeypatch):
-    case = CASES["default"]
+def test_interrupt_in_an_epoch_keeps_those_before(
+    name, n, finished, where, monkeypatch
+):
+    case = CASES[name]
+    data = {"X": case.X, "y": case.y, "sample_weight": case.sample_weight}
     with monkeypatch.context() as patched:
         interrupt_call(patched, where, n)
-        clf = interrupted_fit(case.make(max_iter=N_EPOCHS))
+        clf = interrupted_fit(case.make(max_iter=N_EPOCHS), **data)
     assert clf.n_iter_ == finished
     assert_resumes_exactly(case, clf, finished)
-
-
-@pytest.mark.parametrize("name", ["dropout", "everything", "csr"])
-def test_interrupt_with_options(name, monkeypatch):
-    case = CASES[name]
-    with monkeypatch.context() as patched:
-        interrupt_call(patched, "update", 25)
-        clf = interrupted_fit(
-            case.make(max_iter=N_EPOCHS),
-            X=case.X,
-            y=case.y,
-            sample_weight=case.sample_weight,
-        )
-    assert 1 <= clf.n_iter_ < N_EPOCHS
-    assert_resumes_exactly(case, clf, clf.n_iter_)
 
 
 @pytest.mark.parametrize("n", [2, 4])
