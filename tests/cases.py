@@ -72,7 +72,7 @@ class Case(NamedTuple):
 
     def make(self, **params):
         """Return an unfitted classifier."""
-        # Of 65 rows, six batches of ten and one of five
+        # Of 65 samples, six batches of ten and one of five
         defaults = {
             "hidden_layer_sizes": (7, 4),
             "standardize": False,
@@ -97,7 +97,7 @@ class Case(NamedTuple):
 
 
 def make_data(n_samples=65, n_features=5, n_classes=3, seed=0):
-    """Return random rows, and labels that can be learnt but for some noise."""
+    """Return random data, and labels that can be learned but for some noise."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n_samples, n_features))
     scores = X @ rng.standard_normal((n_features, n_classes))
@@ -213,8 +213,8 @@ def by_skops(clf, tmp_path):
     return skops_io.load(tmp_path / "clf.skops", trusted=trusted)
 
 
-# How an estimator, or whatever holds one, is copied: most of the ways are files.
-FILES = {
+# How an estimator, or whatever holds one, is copied
+COPIERS = {
     **{
         f"pickle {protocol}": functools.partial(by_pickle, protocol=protocol)
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
@@ -229,8 +229,6 @@ FILES = {
         for mode in ("r", "r+", "c")
     },
     "skops": by_skops,
-}
-COPIERS = FILES | {
     "deepcopy": lambda clf, tmp_path: copy.deepcopy(clf),
     "copy": lambda clf, tmp_path: copy.copy(clf),
 }

@@ -209,13 +209,6 @@ def test_the_fitted_estimator_knows_the_validation(data, callback):
         assert estimator.score(X[:20], y[:20]) == estimator.validation_scores_[-1]
 
 
-def test_the_fitted_estimator_takes_frames_without_a_warning(data, frame, callback):
-    y, scores = data[1], []
-    recorder = Recorder(lambda fitted: scores.append(fitted.score(frame, y)))
-    small().set_callbacks(recorder).fit(frame, y)
-    assert len(scores) == 4
-
-
 def test_training_the_fitted_estimator_on_leaves_the_fit_alone(data, callback):
     X, y = data
 
@@ -246,21 +239,14 @@ def test_the_fitted_estimator_can_be_saved_in_the_hook(data, callback, tmp_path)
 
 @pytest.mark.parametrize("n_epochs", [1, 3])
 def test_a_hook_stops_the_fit(data, callback, n_epochs, capsys):
-    recorder = Recorder(lambda fitted: fitted.n_iter_ == n_epochs)
+    never, recorder = Recorder(), Recorder(lambda fitted: fitted.n_iter_ == n_epochs)
     clf = small(max_iter=9, learning_rate_schedule="constant", verbose=True)
-    clf.set_callbacks(recorder).fit(*data)  # Without a ConvergenceWarning
+    clf.set_callbacks(recorder, never).fit(*data)  # Without a ConvergenceWarning
     assert clf.n_iter_ == n_epochs
-    assert recorder.events == all_events(n_epochs)
+    assert recorder.events == never.events == all_events(n_epochs)
     assert "a callback has asked for it" in capsys.readouterr().out
     reference = partially_fitted(data, n_epochs, learning_rate_schedule="constant")
     assert_same_model(clf, reference)
-
-
-def test_one_of_several_callbacks_stops_the_fit(data, callback):
-    never, always = Recorder(), Recorder(lambda fitted: True)
-    clf = small().set_callbacks(always, never).fit(*data)
-    assert clf.n_iter_ == 1
-    assert never.events == all_events(1)
 
 
 def test_a_stop_with_early_stopping_returns_the_best_epoch(data, callback):

@@ -17,7 +17,6 @@ from sk_rmsprop._schedules import SCHEDULES
 from tests import helpers
 from tests.cases import (
     CASES,
-    COPIERS,
     EVERYTHING,
     N_EPOCHS,
     X,
@@ -58,14 +57,6 @@ def test_partial_fits_equal_a_fit_bit_for_bit(case):
     case.partial_fit(whole, 2)
     for clf in (pieces, cut):
         assert trained(case.partial_fit(clf, 2)) == trained(whole)
-
-
-def test_partial_fits_cut_by_every_copier(tmp_path):
-    case, n_epochs = EVERYTHING, len(COPIERS)
-    cut = case.make(max_iter=n_epochs)
-    for copier in COPIERS.values():
-        cut = case.partial_fit(copier(cut, tmp_path))
-    assert trained(cut) == trained(case.fit(case.make(max_iter=n_epochs)))
 
 
 def test_partial_fits_in_another_process(tmp_path):

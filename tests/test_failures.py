@@ -1,7 +1,6 @@
 """A call that fails changes nothing; an interrupted `fit` keeps finished epochs."""
 
 import copy
-import importlib.util
 import sys
 import threading
 import warnings
@@ -35,22 +34,6 @@ from tests.helpers import BAD_VALUES, Scorer
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 N_BATCHES = 7  # of an epoch: the calls of the gradient and the update
-
-needs_callbacks = pytest.mark.skipif(
-    importlib.util.find_spec("sklearn.callback") is None,
-    reason="needs scikit-learn 1.9",
-)
-
-
-def make_callback(**hooks):
-    """Return a callback with some hooks, called with the estimator that is fitted."""
-
-    def do_nothing(self, estimator, context, **kwargs):
-        """Do nothing."""
-
-    names = ("setup", "teardown", "on_fit_task_begin", "on_fit_task_end")
-    return type("Callback", (), dict.fromkeys(names, do_nothing) | hooks)()
-
 
 # --- Ways to train --------------------------------------------------------------------
 
@@ -500,16 +483,22 @@ def test_impossible_split(call):
     call.assert_changes_nothing(clf, ValueError, match, X=X[:3], y=[0, 1, 2])
 
 
-@needs_callbacks
-@pytest.mark.parametrize(
-    "hook", ["setup", "on_fit_task_begin", "on_fit_task_end", "teardown"]
-)
+HOOKS = ("setup", "teardown", "on_fit_task_begin", "on_fit_task_end")
+
+
 @every_fit
+@pytest.mark.parametrize("hook", HOOKS)
 def test_failing_callback(call, hook):
+    pytest.importorskip("sklearn.callback")
+
+    def do_nothing(self, estimator, context, **kwargs):
+        """Do nothing."""
+
     def fail(self, estimator, context, **kwargs):
         raise ValueError("no callback")
 
-    clf = call.estimator().set_callbacks(make_callback(**{hook: fail}))
+    hooks = dict.fromkeys(HOOKS, do_nothing) | {hook: fail}
+    clf = call.estimator().set_callbacks(type("Failing", (), hooks)())
     call.assert_changes_nothing(clf, ValueError, "no callback")
 
 

@@ -19,7 +19,6 @@ from tests.cases import (
     CASES,
     COPIERS,
     EVERYTHING,
-    FILES,
     X_VAL,
     Y_VAL,
     Case,
@@ -124,7 +123,7 @@ def search():
     return search.fit(X, y)
 
 
-@pytest.mark.parametrize("copier", FILES.values(), ids=FILES)
+@every_copier
 def test_pipeline_and_search(search, copier, tmp_path):
     for fitted in (search, search.best_estimator_):
         assert_predicts_the_same(copier(fitted, tmp_path), fitted, X)
