@@ -135,6 +135,10 @@ class BaseRMSpropMLP(FittedMLP, ABC):
     def _encode_y_val(self, y_val, target):
         """Return the `Target` of validation data, of the same kind as the other."""
 
+    def _chunk_classes(self, y, classes):
+        """Return the classes that a chunk may have, where there are classes at all."""
+        return None
+
     @abstractmethod
     def _class_weight(self, samples, rows=None):
         """Return the weight of each class, or None if all are equal.
@@ -231,6 +235,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         check_params(self)
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True.")
+        classes = self._chunk_classes(y, classes)
         resumed = self.__sklearn_is_fitted__()
         seed = self._state.seed if resumed else _draw_seed(self.random_state)
         samples = self._samples(X, y, sample_weight, resumed=resumed, classes=classes)

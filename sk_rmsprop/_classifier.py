@@ -324,16 +324,6 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
             ``class_weight="balanced"``, which need all the data at once, and without
             `classes` in the first call.
         """
-        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            raise ValueError(
-                'class_weight="balanced" is not supported by partial_fit, which does '
-                "not see all of y. Pass a dict, for example from "
-                "sklearn.utils.class_weight.compute_class_weight."
-            )
-        if classes is None and self.__sklearn_is_fitted__():
-            classes = self.classes_
-        elif classes is None and not is_multilabel(y):
-            raise ValueError("classes must be passed on the first call to partial_fit.")
         return self._partial_fit(X, y, sample_weight, classes)
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
@@ -394,6 +384,19 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
 
     def _own_attributes(self, target):
         return {"classes_": target.classes}
+
+    def _chunk_classes(self, y, classes):
+        if self.class_weight == "balanced":
+            raise ValueError(
+                'class_weight="balanced" is not supported by partial_fit, which does '
+                "not see all of y. Pass a dict, for example from "
+                "sklearn.utils.class_weight.compute_class_weight."
+            )
+        if classes is None and self.__sklearn_is_fitted__():
+            return self.classes_
+        if classes is None and not is_multilabel(y):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        return classes
 
     def _encode_y(self, y, *, resumed, classes=None):
         if resumed and y.ndim == 1:

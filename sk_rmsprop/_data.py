@@ -189,8 +189,8 @@ def _product_of_weights(sample_weight, class_weight, target):
     is_tiny = weight < np.finfo(np.float64).tiny
     if np.isfinite(weight).all() and (is_tiny == zero).all():
         return weight
-    # The products overflow, or lose digits where they are subnormal. Only ratios matter,
-    # so scale both factors.
+    # The products overflow, or are subnormal and lose digits. Only ratios matter, so scale
+    # both factors.
     class_weight = class_weight / (class_weight.max() or 1.0)
     return (sample_weight / sample_weight.max()) * class_weight[target]
 

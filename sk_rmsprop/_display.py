@@ -49,8 +49,7 @@ class TrainingHistoryDisplay:
     - "score": the validation score, where `scoring` was not "loss".
     - "learning_rate": the learning rate, where it varies.
 
-    A vertical line marks the epoch whose weights early stopping kept, if training
-    continued after it.
+    A vertical line marks the epoch whose weights early stopping kept.
 
     To compare two runs, plot the second one with ``ax=first.axes_``, and name both.
 
@@ -151,8 +150,8 @@ class TrainingHistoryDisplay:
             If there is one, but not fitted.
         """
         clf = _network_of(estimator)
-        continued = clf.history_[-1]["epoch"] > clf.best_epoch_
-        kept_epoch = clf.best_epoch_ if continued else None
+        early_stopped = clf.best_loss_ is None
+        kept_epoch = clf.best_epoch_ if early_stopped else None
         display = cls(
             history=clf.history_,
             kept_epoch=kept_epoch,

@@ -28,7 +28,7 @@ STOP_REASONS = {
     "{n_iter_no_change} epochs.",
     "early_stopping": "the validation score has not improved by more than tol={tol} "
     "in {n_iter_no_change} epochs.",
-    "plateau": f"the learning rate has fallen below {PLATEAU_MIN_LEARNING_RATE:g}.",
+    "plateau": f"the learning rate has fallen below {PLATEAU_MIN_LEARNING_RATE}.",
     "callback": "a callback requested it.",
     "interrupted": "it was interrupted.",
 }

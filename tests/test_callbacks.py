@@ -244,7 +244,7 @@ def test_a_hook_stops_the_fit(data, callback, n_epochs, capsys):
     clf.set_callbacks(recorder, never).fit(*data)  # Without a ConvergenceWarning
     assert clf.n_iter_ == n_epochs
     assert recorder.events == never.events == all_events(n_epochs)
-    assert "a callback has asked for it" in capsys.readouterr().out
+    assert "a callback requested it" in capsys.readouterr().out
     reference = partially_fitted(data, n_epochs, learning_rate_schedule="constant")
     assert_same_model(clf, reference)
 

@@ -136,7 +136,7 @@ BAD_DATA = [
             ("inf", with_value(WEIGHT, np.inf), "sample_weight contains infinity"),
             ("strings", ["heavy"] * 65, "could not convert string"),
             ("short", WEIGHT[1:], "sample_weight"),
-            ("zero", 0 * WEIGHT, "sample_weight is zero for every row"),
+            ("zero", 0 * WEIGHT, "sample_weight is zero for every sample"),
             ("2-D", WEIGHT[:, np.newaxis], "[Ss]ample.weight"),
         )
     ],
@@ -294,13 +294,13 @@ BAD_CLASS_WEIGHTS = [
     (CALLS, {0: -1.0}, {}, "class_weight must be finite and not negative"),
     (CALLS, {1: np.nan}, {}, "class_weight must be finite and not negative"),
     (CALLS, {1: np.inf}, {}, "class_weight must be finite and not negative"),
-    (CALLS, {0: 0, 1: 0, 2: 0}, {}, "together are zero for every row"),
-    (CALLS, {0: 0}, {"sample_weight": y == 0}, "together are zero for every row"),
+    (CALLS, {0: 0, 1: 0, 2: 0}, {}, "together are zero for every sample"),
+    (CALLS, {0: 0}, {"sample_weight": y == 0}, "together are zero for every sample"),
     (
         ["first fit"],
         {1: 0.0},
         {"X_val": X_VAL[Y_VAL == 1], "y_val": Y_VAL[Y_VAL == 1]},
-        "zero for every validation row",
+        "zero for every validation sample",
     ),
     (PARTIAL_FITS, "balanced", {}, 'class_weight="balanced".*partial_fit'),
     *[
@@ -425,7 +425,7 @@ def test_divergence_is_found_in_the_epoch_that_shows_it():
     [
         ({"alpha": 1e308}, 1.0, "cost"),
         ({"learning_rate": 1e308}, 1.0, "weight"),
-        ({}, 1e200, "average"),
+        ({}, 1e200, "moving average"),
     ],
 )
 def test_divergence_of_each_kind_is_found_at_once_and_named(
@@ -478,7 +478,7 @@ def test_useless_scorer(call, scorer):
 @every_fit
 def test_impossible_split(call):
     clf = call.estimator().set_params(early_stopping=True)
-    match = "cannot hold out.*more rows.*X_val.*early_stopping=False"
+    match = "cannot hold out.*more samples.*X_val.*early_stopping=False"
     # Every class has a single member.
     call.assert_changes_nothing(clf, ValueError, match, X=X[:3], y=[0, 1, 2])
 

@@ -305,7 +305,7 @@ def test_plateau_with_early_stopping_watches_the_cost(run):
     assert clf.t_ == 5 * 4
 
 
-# That a callback has asked for it is in test_callbacks.
+# That a callback requested it is in test_callbacks.
 STOPS = {
     "all 4 epochs have been run": {"max_iter": 4},
     "the loss has not improved by more than tol=0.5 in 3 epochs": {
@@ -316,7 +316,7 @@ STOPS = {
         "scores": [1.0] * 5,
         "n_iter_no_change": 3,
     },
-    "the learning rate has fallen below 1e-6": {
+    "the learning rate has fallen below 1e-06": {
         "costs": [1.0] * 5,
         "n_iter_no_change": 3,
         "learning_rate": 2e-6,
