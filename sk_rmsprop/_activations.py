@@ -21,7 +21,7 @@ SELU_SCALE = 1.0507009873554805
 
 
 # As a 0-d array a constant costs half the call overhead of a Python number; in float32
-# it widens neither dtype.
+# it does not upcast arrays of either dtype.
 ZERO = np.zeros((), np.float32)
 
 

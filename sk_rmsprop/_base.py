@@ -50,9 +50,9 @@ from sk_rmsprop._training import (
 # the two decorators of `fit`.
 WARNING_STACKLEVEL = 5
 
-# The "auto" rules, found by the study in benchmarks/defaults.py. They count samples, so
-# that they could tell a sample of weight 2 from two samples; but up to 300 samples
-# epochs and penalty are constant, and up to 64 all of them are one batch.
+# The "auto" rules, found by the study in benchmarks/defaults.py. They count samples and
+# ignore weights, so that weight 2 and two copies can differ; but up to 300 samples the
+# epochs and the penalty are constant, and up to 64 samples are one batch.
 
 
 def auto_batch_size(n_samples, n_features):
@@ -211,6 +211,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         state = self._make_state(network, encoding, seed, data.X.dtype, resumed)
         options = self._options(data, len(rows), auto_max_iter(len(rows)))
         attributes = partial(self._fitted_attributes, network, samples.target)
+        validate = self._validation(
+            samples, held_out, given, class_weight, network, attributes
+        )
         callbacks = FitCallbacks(
             self, options.max_iter, attributes, X, y, sample_weight
         )
@@ -220,9 +223,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             data,
             options,
             history=self._kept_history(resumed),
-            validate=self._validation(
-                samples, held_out, given, class_weight, network, attributes
-            ),
+            validate=validate,
             callbacks=callbacks,
         )
         self._check_score(result)
@@ -234,7 +235,10 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         """Train for one epoch on a chunk of data."""
         check_params(self)
         if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True.")
+            raise ValueError(
+                "partial_fit does not support early_stopping=True; set it to False, or "
+                "use fit."
+            )
         classes = self._chunk_classes(y, classes)
         resumed = self.__sklearn_is_fitted__()
         seed = self._state.seed if resumed else _draw_seed(self.random_state)
@@ -244,7 +248,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         encoding = self._encoding(data, resumed)
         network = self._make_network(data.X.shape[1], samples.target, resumed)
         state = self._make_state(network, encoding, seed, data.X.dtype, resumed)
-        # One more chunk of data is no smaller than those that the model has seen.
+        # A small chunk does not mean a small data set.
         n_samples = max(len(data.rows), state.n_samples // max(1, state.n_epochs))
         options = self._options(data, n_samples, state.n_planned)
         record = Epochs(network, state, data, options).run()
@@ -289,14 +293,15 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         if not len(held_out):
             raise ValueError(
                 f"early_stopping cannot hold out validation_fraction="
-                f"{self.validation_fraction} of n_samples={len(rows)} samples: one of "
-                "each class stays in the training split, and there are no others. Pass "
-                "more samples, or X_val and y_val, to fit, or set early_stopping=False."
+                f"{self.validation_fraction} of n_samples={len(rows)} samples: one (of "
+                "each class) stays in the training split, and there are no others. "
+                "Pass more samples, or X_val and y_val, to fit, or set "
+                "early_stopping=False."
             )
         return rows, held_out
 
     def _encoding(self, data, resumed):
-        """Return how samples enter the network: by the statistics of the first data."""
+        """Return how samples enter the network: by the statistics of the first call."""
         if resumed:
             encoding = self._state.encoding
             if self.standardize not in ("auto", encoding is not None):
@@ -325,13 +330,22 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             )
         sizes = (n_inputs, *map(int, hidden), target.n_outputs)
         network = Network(sizes, self.activation, target.loss)
-        if resumed and network != self._network:
-            raise ValueError(
-                "warm_start=True and partial_fit require the same hidden_layer_sizes, "
-                f"activation and kind of y. The model has {self._network}, these "
-                f"parameters and y need {network}."
-            )
+        if resumed:
+            self._check_same_network(network)
         return network
+
+    def _check_same_network(self, network):
+        fitted = self._network
+        for name, before, now in (
+            ("hidden_layer_sizes", fitted.layer_sizes[1:-1], network.layer_sizes[1:-1]),
+            ("activation", fitted.activation, network.activation),
+        ):
+            if now != before:
+                raise ValueError(
+                    f"warm_start=True and partial_fit require the same {name} as in "
+                    f"the first call: it was {before}, now it is {now}. Restore it, or "
+                    "fit a new estimator."
+                )
 
     def _make_state(self, network, encoding, seed, dtype, resumed):
         """Return where training begins; nothing else refers to it."""
@@ -355,14 +369,14 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         """Return the records of the epochs that led to the current weights."""
         return self.history_[: self._state.n_epochs] if resumed else []
 
-    def _options(self, data, n_samples, auto_max_iter):
+    def _options(self, data, n_samples, auto_epochs):
         """Return the options of training.
 
         `n_samples` is the number that "auto" uses in the rule of `alpha`, and
-        `auto_max_iter` its number of epochs, None for a stream: how many epochs and
-        samples there will be is unknown.
+        `auto_epochs` what it means for `max_iter`: None for a stream, where the number
+        of epochs and samples is unknown.
         """
-        max_iter = auto_max_iter if self.max_iter == "auto" else int(self.max_iter)
+        max_iter = auto_epochs if self.max_iter == "auto" else int(self.max_iter)
         batch_size, alpha = self.batch_size, self.alpha
         if batch_size == "auto":
             batch_size = auto_batch_size(len(data.rows), data.X.shape[1])
@@ -389,8 +403,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
     def _validation(self, samples, held_out, given, class_weight, network, attributes):
         """Return the validation of a `fit`, or None."""
         if given is not None:
-            samples, held_out = given, given.rows(class_weight, "validation sample")
-        elif held_out is None:
+            rows = given.rows(class_weight, "validation sample")
+            return Validation(self, given, rows, class_weight, network, attributes)
+        if held_out is None:
             return None
         return Validation(self, samples, held_out, class_weight, network, attributes)
 

@@ -110,9 +110,9 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         Whether to validate after every epoch, stop when the validation score no longer
         improves, and keep the model of the best epoch (of ties, the last).
     validation_fraction : float, default=0.1
-        Fraction of the samples, stratified by class, in the validation split of
-        `early_stopping` if `fit` is not given `X_val`. At least one sample of every
-        class stays in the training split.
+        Fraction of the samples, stratified by class (not for multilabel `y`), in the
+        validation split of `early_stopping` if `fit` is not given `X_val`. At least one
+        sample of every class stays in the training split.
     scoring : str or callable, default="loss"
         Validation score: "loss" is the negated validation loss; otherwise the name of
         a scorer or a callable ``scorer(estimator, X, y)``. The validation loss uses
@@ -151,7 +151,7 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     out_activation_ : str
         "softmax", or "logistic" for multilabel `y`.
     optimizer_ : RMSprop
-        The optimizer, with its state.
+        The optimizer, with its state; its learning rate is the initial one.
     n_iter_ : int
         Number of epochs run by the last `fit`; 1 after `partial_fit`.
     best_epoch_ : int
@@ -399,10 +399,14 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         return classes
 
     def _encode_y(self, y, *, resumed, classes=None):
-        if resumed and y.ndim == 1:
-            loss = "softmax"  # `encode` rejects what is not among the classes.
+        if resumed and y.ndim == 1 and LOSSES[self._network.loss].exclusive:
+            loss = self._network.loss  # `encode` rejects what is not among the classes.
         else:
             loss, y = _check_labels(y, "y")
+        if resumed and loss != self._network.loss:
+            raise ValueError(
+                "y must be of the same kind as in the first call, multilabel or not."
+            )
         named = classes is not None
         if not named:
             classes = LOSSES[loss].find_classes(y)
@@ -410,10 +414,11 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
             classes = _check_classes(classes)
         if resumed:
             self._check_same_classes(classes, named)
+            classes = self.classes_
         return Target.of(loss, classes, y, "y")
 
     def _check_same_classes(self, classes, named):
-        if np.array_equal(classes, self.classes_):
+        if classes is self.classes_ or np.array_equal(classes, self.classes_):
             return
         if named:
             raise ValueError(

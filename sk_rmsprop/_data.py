@@ -189,8 +189,8 @@ def _product_of_weights(sample_weight, class_weight, target):
     is_tiny = weight < np.finfo(np.float64).tiny
     if np.isfinite(weight).all() and (is_tiny == zero).all():
         return weight
-    # The products overflow, or are subnormal and lose digits. Only ratios matter, so scale
-    # both factors.
+    # The products overflow, or are subnormal and lose digits. Only ratios matter, so
+    # scale both factors.
     class_weight = class_weight / (class_weight.max() or 1.0)
     return (sample_weight / sample_weight.max()) * class_weight[target]
 
@@ -281,7 +281,7 @@ class Batches:
             self.X_batches = [self.X[bounds] for bounds in self.bounds]
 
     def gather(self, rows):
-        """Return the batches of `rows`, which are as many as they hold together."""
+        """Return the batches of `rows`, as many as n_batches * batch_size indices."""
         self._gather_weight(rows)
         # With mode="raise" NumPy would buffer the result.
         self.data.target.take(rows, axis=0, out=self.encoded, mode="clip")

@@ -149,7 +149,7 @@ class TrainingHistoryDisplay:
         sklearn.exceptions.NotFittedError
             If there is one, but not fitted.
         """
-        clf = _network_of(estimator)
+        clf = _final_estimator(estimator)
         early_stopped = clf.best_loss_ is None
         kept_epoch = clf.best_epoch_ if early_stopped else None
         display = cls(
@@ -239,7 +239,7 @@ class TrainingHistoryDisplay:
     def _check_panels(self, panels):
         if not panels or len(set(panels)) < len(panels) or set(panels) - set(PANELS):
             raise ValueError(
-                f"panels must be different ones of {list(PANELS)}, got {panels}."
+                f"panels must be distinct names from {list(PANELS)}, got {panels}."
             )
         if "score" in panels and not self._has("validation_score"):
             raise ValueError("There is no score to draw: nothing was validated.")
@@ -316,7 +316,7 @@ def _import_matplotlib(caller_name):
         ) from error
 
 
-def _network_of(estimator):
+def _final_estimator(estimator):
     """Return the fitted `RMSpropMLPClassifier` that an estimator ends in."""
     end = estimator
     while not isinstance(end, BaseRMSpropMLP):

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 # The statistics are computed from blocks of about this many bytes of X.
 BLOCK_BYTES = 2**20
 
-# Samples whose weight is below this share of the largest are left out of them: in X's
+# Samples whose weight is below this share of the largest are not counted: in X's
 # dtype the weights of a whole block could become 0, which StandardScaler rejects.
 MIN_WEIGHT = 1e-30
 

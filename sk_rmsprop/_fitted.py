@@ -23,18 +23,13 @@ STATE_FORMAT = 1
 class FittedMLP(ScikitLearnEstimator):
     """The fitted side of an estimator: abstract, what training leads to.
 
-    A fitted estimator has a `Network`, its `TrainingState` and the history; every other
-    attribute follows from these.
+    A fitted estimator holds a `Network`, its `TrainingState` and what is known of the
+    training; properties show the rest.
     """
 
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
-    n_layers_: int
-    n_outputs_: int
-    out_activation_: str
     n_iter_: int
-    best_epoch_: int
-    loss_: float
     best_loss_: float | None
     best_validation_score_: float | None
     history_: list[dict[str, float]]
@@ -50,8 +45,33 @@ class FittedMLP(ScikitLearnEstimator):
         return [intercept for _, intercept in self._layers()]
 
     @property
+    def n_layers_(self) -> int:
+        """Number of layers, including input and output."""
+        return len(self._fitted_network().layer_sizes)
+
+    @property
+    def n_outputs_(self) -> int:
+        """Number of outputs."""
+        return self._fitted_network().layer_sizes[-1]
+
+    @property
+    def out_activation_(self) -> str:
+        """Name of the function that turns raw outputs into predictions."""
+        return LOSSES[self._fitted_network().loss].out_activation
+
+    @property
+    def best_epoch_(self) -> int:
+        """The epoch whose weights are kept, counted from 1 over all calls."""
+        return self._fitted_state().n_epochs
+
+    @property
+    def loss_(self) -> float:
+        """Training cost of the epoch the current weights come from."""
+        return self._fitted_state().cost
+
+    @property
     def optimizer_(self) -> RMSprop:
-        """The optimizer, with its state."""
+        """The optimizer, with its state; its learning rate is the initial one."""
         return self._fitted_state().optimizer
 
     @property
@@ -71,7 +91,7 @@ class FittedMLP(ScikitLearnEstimator):
 
     @property
     def validation_scores_(self) -> list[float] | None:
-        """Validation score of every epoch; None if there was no validation."""
+        """Validation score of every validated epoch; None if there was none."""
         scores = [
             record["validation_score"]
             for record in self.history_
@@ -102,6 +122,10 @@ class FittedMLP(ScikitLearnEstimator):
         if not self.__sklearn_is_fitted__():
             raise AttributeError(f"This {type(self).__name__} is not fitted yet.")
         return self._state
+
+    def _fitted_network(self):
+        self._fitted_state()
+        return self._network
 
     def _fitted_loss(self):
         """Return the row of the fitted network's loss."""
@@ -135,13 +159,8 @@ class FittedMLP(ScikitLearnEstimator):
             best_score = float(np.fmax.reduce(scores))  # Of those that are numbers.
         return {
             **self._own_attributes(target),
-            "n_layers_": len(network.layer_sizes),
-            "n_outputs_": network.layer_sizes[-1],
-            "out_activation_": LOSSES[network.loss].out_activation,
             "n_iter_": n_iter,
-            "best_epoch_": state.n_epochs,
-            "loss_": state.loss,
-            "best_loss_": None if self.early_stopping else state.best_loss,
+            "best_loss_": None if self.early_stopping else state.best_cost,
             "best_validation_score_": best_score,
             "history_": history,
             "_network": network,

@@ -21,16 +21,16 @@ def scratch_like(raw):
 class Loss(NamedTuple):
     """One row of the table.
 
-    In `cost` and `cost_and_gradient`, `weight` has shape (n_samples,), `target` is
+    In `value` and `value_and_gradient`, `weight` has shape (n_samples,), `target` is
     already multiplied by it, and `scratch` comes from `scratch_like`. Both overwrite
     `raw` and `scratch`.
 
     Attributes
     ----------
-    cost : callable
-        ``cost(raw, target, weight, scratch)`` returns the weighted sum of the losses.
-    cost_and_gradient : callable
-        ``cost_and_gradient(raw, target, weight, scratch)`` returns the same and
+    value : callable
+        ``value(raw, target, weight, scratch)`` returns the weighted sum of the losses.
+    value_and_gradient : callable
+        ``value_and_gradient(raw, target, weight, scratch)`` returns the same and
         overwrites `raw` with the gradient.
     link : callable
         ``link(raw)`` overwrites raw outputs with probabilities.
@@ -53,8 +53,8 @@ class Loss(NamedTuple):
         stratified and classes weighted.
     """
 
-    cost: Callable[..., float]
-    cost_and_gradient: Callable[..., float]
+    value: Callable[..., float]
+    value_and_gradient: Callable[..., float]
     link: Callable[[np.ndarray], None]
     log_link: Callable[[np.ndarray], None]
     out_activation: str
@@ -68,7 +68,7 @@ class Loss(NamedTuple):
 # --- Softmax: one class per sample ---
 
 
-def _softmax_cost(raw, target, weight, scratch):
+def _softmax_value(raw, target, weight, scratch):
     # loss = log(sum(exp(raw))) - raw[label], and since the targets of a sample sum to
     # its weight, both terms may be shifted by the sample's largest raw output.
     # Leaves exp(raw) in `raw` and its sums in the first row of `scratch`.
@@ -83,14 +83,14 @@ def _softmax_cost(raw, target, weight, scratch):
     return float(log_term - label_term)
 
 
-def _softmax_cost_and_gradient(raw, target, weight, scratch):
-    cost = _softmax_cost(raw, target, weight, scratch)
+def _softmax_value_and_gradient(raw, target, weight, scratch):
+    value = _softmax_value(raw, target, weight, scratch)
     # d loss / d raw = softmax(raw) - one_hot(label), both times the weight.
     row = scratch[0]
     np.divide(weight, row, row)
     np.multiply(raw, row, raw)
     np.subtract(raw, target, raw)
-    return cost
+    return value
 
 
 def _softmax(raw):
@@ -138,7 +138,7 @@ def _most_probable(probabilities, classes):
 # --- Sigmoid: any number of labels per sample ---
 
 
-def _sigmoid_cost(raw, target, weight, scratch):
+def _sigmoid_value(raw, target, weight, scratch):
     # loss = log(1 + exp(raw)) - label * raw, summed over the outputs. Both terms grow
     # with raw; with log(1 + exp(raw)) = max(raw, 0) + log(1 + exp(-|raw|)) what would
     # cancel between them is ((raw > 0) - label) * raw, exactly 0 for a right output.
@@ -156,13 +156,13 @@ def _sigmoid_cost(raw, target, weight, scratch):
     return float(log_term + label_term)
 
 
-def _sigmoid_cost_and_gradient(raw, target, weight, scratch):
-    cost = _sigmoid_cost(raw, target, weight, scratch)
+def _sigmoid_value_and_gradient(raw, target, weight, scratch):
+    value = _sigmoid_value(raw, target, weight, scratch)
     # d loss / d raw = sigmoid(raw) - label, both times the weight.
     expit(raw, raw)
     np.multiply(raw, weight, raw)
     np.subtract(raw, target, raw)
-    return cost
+    return value
 
 
 def _sigmoid(raw):
@@ -216,8 +216,8 @@ def _smooth(target, smoothing, n_values):
 
 LOSSES = {
     "softmax": Loss(
-        cost=_softmax_cost,
-        cost_and_gradient=_softmax_cost_and_gradient,
+        value=_softmax_value,
+        value_and_gradient=_softmax_value_and_gradient,
         link=_softmax,
         log_link=_log_softmax,
         out_activation="softmax",
@@ -228,8 +228,8 @@ LOSSES = {
         exclusive=True,
     ),
     "sigmoid": Loss(
-        cost=_sigmoid_cost,
-        cost_and_gradient=_sigmoid_cost_and_gradient,
+        value=_sigmoid_value,
+        value_and_gradient=_sigmoid_value_and_gradient,
         link=_sigmoid,
         log_link=_log_sigmoid,
         out_activation="logistic",

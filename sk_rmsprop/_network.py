@@ -25,7 +25,7 @@ class Network:
     Parameters
     ----------
     layer_sizes : tuple of int
-        Number of features, sizes of the hidden layers, number of outputs.
+        Number of inputs, sizes of the hidden layers, number of outputs.
     activation : str
         Key of `ACTIVATIONS`, for the hidden layers.
     loss : str
@@ -189,7 +189,7 @@ class CostGradient:
     """The cost of a batch and its gradient, for batches of one size.
 
     The cost is the weighted mean of the samples' losses plus ``alpha / 2`` times the
-    sum of the squared weights (biases are not penalised).
+    sum of the squared weights (biases are not penalized).
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ class CostGradient:
             Weights that sum to 1.
         """
         raw = self.forward(X)
-        cost = self.loss.cost_and_gradient(raw, target, weight, self.scratch)
+        cost = self.loss.value_and_gradient(raw, target, weight, self.scratch)
         self._backward(X, raw)
         if self.penalty is not None:
             cost += self._add_penalty()

@@ -1,7 +1,8 @@
 """Learning-rate schedules.
 
-`SCHEDULES` is the only list of them. To add one, write a function that maps progress
-in [0, 1] to a factor of the learning rate and ends at `FINAL_FACTOR`, and add a row.
+`SCHEDULES` is the only list of them. To add a planned one, write a function that maps
+progress in [0, 1] to a factor of the learning rate and ends at `FINAL_FACTOR`, and add
+a row.
 """
 
 from collections.abc import Callable
@@ -28,8 +29,8 @@ class Schedule(NamedTuple):
         Whether the schedule is laid out over `max_iter` epochs, so that reaching the
         last one is the intended end of training.
     adaptive : bool, default=False
-        Whether the learning rate is reduced where the cost stops falling, too. That
-        depends on what training achieves: `_training` does it.
+        Whether the learning rate is reduced whenever the cost stops falling, instead
+        of by `factor`: `_training` does it.
     """
 
     factor: Callable[[float], float]

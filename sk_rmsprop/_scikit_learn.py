@@ -165,7 +165,7 @@ def unchanged_on_failure(method: Method) -> Method:
     """
 
     @functools.wraps(method)
-    def unchanged_on_failure(estimator, *args, **kwargs):
+    def wrapper(estimator, *args, **kwargs):
         before = estimator.__dict__.copy()
         random_state = estimator.random_state
         if isinstance(random_state, np.random.RandomState):
@@ -173,15 +173,13 @@ def unchanged_on_failure(method: Method) -> Method:
         try:
             return method(estimator, *args, **kwargs)
         except BaseException:
-            # In this order, as another thread may be predicting meanwhile.
-            estimator.__dict__.update(before)
-            for name in estimator.__dict__.keys() - before.keys():
-                del estimator.__dict__[name]
+            # At once, as another thread may be predicting meanwhile.
+            estimator.__dict__ = before
             if isinstance(random_state, np.random.RandomState):
                 random_state.set_state(generator_before)
             raise
 
-    return cast(Method, unchanged_on_failure)
+    return cast(Method, wrapper)
 
 
 # --- Callbacks ---

@@ -82,12 +82,12 @@ class TrainingState:
         Epochs that the last `fit` planned; None if there has been none.
     plateau_factor : float
         Learning-rate factor of adaptive schedules.
-    loss : float
+    cost : float
         Cost of the last epoch.
-    best_loss : float
+    best_cost : float
         Lowest cost of an epoch so far.
     n_no_change : int
-        Epochs in a row that lowered `best_loss` by no more than `tol`.
+        Epochs in a row that lowered `best_cost` by no more than `tol`.
     """
 
     params: np.ndarray
@@ -100,8 +100,8 @@ class TrainingState:
     n_scheduled: int = 0
     n_planned: int | None = None
     plateau_factor: float = 1.0
-    loss: float = math.nan
-    best_loss: float = math.inf
+    cost: float = math.nan
+    best_cost: float = math.inf
     n_no_change: int = 0
 
     def copy(self, optimizer=None):
@@ -118,7 +118,7 @@ class TrainingState:
 
 
 class TrainingResult(NamedTuple):
-    """Where training has led to: what `train` returns, and shows after each epoch.
+    """The outcome of training, or of the epochs so far.
 
     Attributes
     ----------
@@ -222,14 +222,14 @@ class Epochs:
         state = self.state
         learning_rate = _learning_rate(state, self.options)
         with np.errstate(all="ignore"):  # _check_finite finds what overflows.
-            loss = self._pass(learning_rate)
-            _check_finite(loss, state)
+            cost = self._pass(learning_rate)
+            _check_finite(cost, state)
         state.rng_state = self.rng.bit_generator.state
         state.n_epochs += 1
         state.n_samples += len(self.data.rows)
         state.n_scheduled += 1
-        _track_loss(state, loss, self.options)
-        return {"epoch": state.n_epochs, "learning_rate": learning_rate, "loss": loss}
+        _track_cost(state, cost, self.options)
+        return {"epoch": state.n_epochs, "learning_rate": learning_rate, "loss": cost}
 
     def _pass(self, learning_rate):
         """Visit every sample once, with an update per batch; return the mean cost."""
@@ -257,8 +257,8 @@ def _clip(gradient, max_norm):
         np.multiply(gradient, max_norm / norm, gradient)
 
 
-def _check_finite(loss, state):
-    if not math.isfinite(loss):
+def _check_finite(cost, state):
+    if not math.isfinite(cost):
         found = "a cost"
     elif not _all_finite(state.params):
         found = "a weight"
@@ -294,12 +294,12 @@ def _learning_rate(state, options):
     return options.learning_rate * factor
 
 
-def _track_loss(state, loss, options):
+def _track_cost(state, cost, options):
     """Record the cost of an epoch, and whether it is an improvement."""
-    improved = state.best_loss - loss > options.tol
+    improved = state.best_cost - cost > options.tol
     state.n_no_change = 0 if improved else state.n_no_change + 1
-    state.loss = loss
-    state.best_loss = min(state.best_loss, loss)
+    state.cost = cost
+    state.best_cost = min(state.best_cost, cost)
     if SCHEDULES[options.learning_rate_schedule].adaptive:
         _reduce_on_plateau(state, options)
 
@@ -346,25 +346,25 @@ class ValidationLoss:
         """Return the loss in this state of training."""
         raw = self.network.predict(state.params, self.X, encoding=state.encoding).T
         with np.errstate(invalid="ignore"):  # See `Network.predict`.
-            return LOSSES[self.network.loss].cost(
+            return LOSSES[self.network.loss].value(
                 raw, self.target, self.weight, scratch_like(raw)
             )
 
 
-class EarlyStopping(NamedTuple):
-    """The best state by validation score, and the epochs without improvement since."""
+class BestEpoch(NamedTuple):
+    """The state with the best validation score, and how long ago the score improved."""
 
     score: float | None = None
     state: TrainingState | None = None
     n_no_change: int = 0
 
     def after(self, score, state, tol):
-        """Update with a new state; ties keep the later one."""
+        """Return the best of this and a later state; ties keep the later one."""
         unknown = self.score is None or math.isnan(self.score)
         best = -math.inf if unknown else self.score
         n_no_change = 0 if score - best > tol else self.n_no_change + 1
         if score >= best or self.state is None:
-            return EarlyStopping(score, state, n_no_change)
+            return BestEpoch(score, state, n_no_change)
         return self._replace(n_no_change=n_no_change)
 
 
@@ -435,10 +435,10 @@ def _best_before(state, history, options, validate):
     if not options.early_stopping:
         return None
     if state.n_epochs == 0:
-        return EarlyStopping()
+        return BestEpoch()
     # A warm start never returns a model that is worse than where it began.
     score = validate(TrainingResult(state, history, 0))["validation_score"]
-    return EarlyStopping().after(score, state, options.tol)
+    return BestEpoch().after(score, state, options.tol)
 
 
 def _at_start_of_fit(state, options):

@@ -57,7 +57,7 @@ def cost_and_gradient(name, raw, labels, weight):
     weight.setflags(write=False)
     scratch = scratch_like(gradient)
     scratch[...] = np.nan
-    cost = LOSSES[name].cost_and_gradient(gradient, target, weight, scratch)
+    cost = LOSSES[name].value_and_gradient(gradient, target, weight, scratch)
     return cost, gradient
 
 
@@ -209,7 +209,7 @@ def test_no_allocation(name, dtype):
     target, scratch = np.eye(512, dtype=dtype) * weight, scratch_like(raw)
     tracemalloc.start()
     try:
-        LOSSES[name].cost_and_gradient(raw, target, weight, scratch)
+        LOSSES[name].value_and_gradient(raw, target, weight, scratch)
         # NumPy reduces through buffers of 64 KiB.
         assert tracemalloc.get_traced_memory()[1] < 100_000 < raw.nbytes / 8
     finally:
