@@ -209,13 +209,13 @@ def test_the_fitted_estimator_knows_the_validation(data, callback):
         assert estimator.score(X[:20], y[:20]) == estimator.validation_scores_[-1]
 
 
-def test_training_the_fitted_estimator_on_leaves_the_fit_alone(data, callback):
+def test_training_the_fitted_estimator_leaves_the_fit_alone(data, callback):
     X, y = data
 
-    def train_on(fitted):
+    def train_further(fitted):
         fitted.set_params(early_stopping=False).partial_fit(X, y)
 
-    clf = small().set_callbacks(Recorder(train_on)).fit(X, y)
+    clf = small().set_callbacks(Recorder(train_further)).fit(X, y)
     assert_same_model(clf, small().fit(X, y))
     assert len(clf.history_) == 4
 

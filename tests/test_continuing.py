@@ -36,7 +36,7 @@ small = partial(helpers.small, learning_rate=0.03, max_iter=8)
 
 
 def fit_chunks(clf):
-    """Call partial_fit with pieces of very different sizes."""
+    """Call partial_fit with chunks of very different sizes."""
     for rows in CHUNKS:
         clf.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
     return clf
@@ -49,13 +49,13 @@ def fit_chunks(clf):
 def test_partial_fits_equal_a_fit_bit_for_bit(case):
     whole = case.fit(case.make(max_iter=N_EPOCHS))
     assert whole.n_iter_ == N_EPOCHS, "a stopping rule has fired"
-    pieces = case.partial_fit(case.make(max_iter=N_EPOCHS), 2)
-    cut = pickle.loads(pickle.dumps(pieces))
-    for clf in (pieces, cut):
+    partly = case.partial_fit(case.make(max_iter=N_EPOCHS), 2)
+    loaded = pickle.loads(pickle.dumps(partly))
+    for clf in (partly, loaded):
         assert trained(case.partial_fit(clf, N_EPOCHS - 2)) == trained(whole)
     # What is not public, such as the generator's state, shows in what follows.
     case.partial_fit(whole, 2)
-    for clf in (pieces, cut):
+    for clf in (partly, loaded):
         assert trained(case.partial_fit(clf, 2)) == trained(whole)
 
 
@@ -133,11 +133,11 @@ def test_warm_fits_stop_where_one_fit_would_have_stopped():
     params = {"tol": 10.0, "n_iter_no_change": 4, "warm_start": True}
     whole = DEFAULT.fit(DEFAULT.make(max_iter=100, **params))
     assert whole.n_iter_ == 5
-    pieces = DEFAULT.fit(DEFAULT.make(max_iter=2, **params))
-    DEFAULT.partial_fit(pieces)
-    DEFAULT.fit(pieces, max_iter=100)
-    assert pieces.n_iter_ == 2
-    assert trained(pieces) == trained(whole)
+    resumed = DEFAULT.fit(DEFAULT.make(max_iter=2, **params))
+    DEFAULT.partial_fit(resumed)
+    DEFAULT.fit(resumed, max_iter=100)
+    assert resumed.n_iter_ == 2
+    assert trained(resumed) == trained(whole)
     # After a stop counting starts again.
     assert DEFAULT.fit(whole).n_iter_ == 4
     assert len(whole.history_) == 9

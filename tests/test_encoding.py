@@ -74,7 +74,7 @@ def test_statistics_of_more_data_than_are_read_at_once():
 
 
 def test_statistics_of_weights_that_differ_by_more_than_a_float_holds():
-    # 2 MB of rows that weigh nothing beside the others
+    # 2 MB of samples that weigh nothing beside the others
     X = np.random.default_rng(0).normal(3, 2, (40, 20_000)).astype(np.float32)
     weight = np.r_[np.full(25, 1e-50), np.ones(15)]
     mean, deviation = X[25:].mean(axis=0), X[25:].std(axis=0)

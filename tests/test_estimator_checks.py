@@ -77,13 +77,13 @@ def expected_failures(estimator):
     """Return the checks that cannot hold, with the reasons."""
     failures = {}
     if estimator.early_stopping:
-        # A repeated row can be on both sides of the split.
-        reason = "what is held out depends on the number of rows"
+        # A repeated sample can be on both sides of the split.
+        reason = "what is held out depends on the number of samples"
         failures |= dict.fromkeys(WEIGHT_EQUIVALENCE, reason)
         reason = "partial_fit refuses early_stopping"
         failures |= dict.fromkeys(CALLING_PARTIAL_FIT, reason)
     if estimator.dropout:
-        reason = "every row draws its own mask, repeated ones too"
+        reason = "every sample draws its own mask, repeated ones too"
         failures |= dict.fromkeys(WEIGHT_EQUIVALENCE, reason)
     return failures
 

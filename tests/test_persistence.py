@@ -1,4 +1,4 @@
-"""Saved models are small and plain, and go on as if they had never been saved."""
+"""Saved models are small and plain, and continue as if they had never been saved."""
 
 import io
 import pickle
@@ -93,14 +93,14 @@ def test_copy_is_as_good_as_the_original(case, copier, tmp_path):
     assert trained(again) == trained(case.fit(clone(clf)))
     # Training the copy changes neither the original nor the file.
     files = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    train_on(case, copied)
+    train_further(case, copied)
     assert everything(clf) == before
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
-    train_on(case, clf)
+    train_further(case, clf)
     assert everything(copied) == everything(clf)
 
 
-def train_on(case, clf):
+def train_further(case, clf):
     """Run two more epochs and a warm fit, where that is possible."""
     if not clf.early_stopping:
         case.partial_fit(clf, 2)

@@ -104,12 +104,12 @@ def test_any_valid_combination(params, data, draw):
     assert trained(clone(clf).fit(X, y)) == trained(clf)
     # Cut anywhere by a pickle, and fed by partial_fit.
     cut = draw.draw(st.integers(0, EPOCHS))
-    pieces = clone(clf)
+    partly = clone(clf)
     for epoch in range(EPOCHS):
-        pieces.partial_fit(X, y, classes=np.unique(y))
+        partly.partial_fit(X, y, classes=np.unique(y))
         if epoch == cut:
-            pieces = pickle.loads(pickle.dumps(pieces))
-    assert trained(pieces) == trained(clf)
+            partly = pickle.loads(pickle.dumps(partly))
+    assert trained(partly) == trained(clf)
 
 
 @quick
