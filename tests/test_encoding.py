@@ -230,16 +230,6 @@ def test_it_stays_when_training_continues(data, standardize):
     np.testing.assert_array_equal(clf.predict_proba(X), expected)
 
 
-def test_float32_stays_float32(data):
-    X, y = data
-    clf = small().fit(X.astype(np.float32), y)
-    assert {a.dtype for a in clf.coefs_ + clf.intercepts_} == {np.dtype(np.float32)}
-    assert clf.predict_proba(X.astype(np.float32)).dtype == np.float32
-    np.testing.assert_allclose(
-        clf.predict_proba(X), small().fit(X, y).predict_proba(X), rtol=0.02
-    )
-
-
 def test_data_are_not_copied():
     X = np.random.default_rng(0).normal(5, 1, (10_000, 500)).astype(np.float32)
     y = np.arange(10_000) % 2

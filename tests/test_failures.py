@@ -200,10 +200,7 @@ def test_validation_labels_of_another_kind(y_fit, y_val):
 
 @pytest.mark.parametrize(
     ("labels", "match"),
-    [
-        (Y_MULTILABEL[:, :2], "2 columns, but there are 5 labels"),
-        (y, "kind of y"),
-    ],
+    [(Y_MULTILABEL[:, :2], "2 columns, but there are 5 labels"), (y, "kind of y")],
 )
 def test_labels_that_do_not_fit_a_multilabel_model(labels, match):
     clf = CALLS["first fit"].estimator().fit(X, Y_MULTILABEL)
@@ -252,11 +249,7 @@ def test_validation_frame_with_other_names(frame):
 # They fail after X has been validated.
 @pytest.mark.parametrize(
     "data",
-    [
-        {"y": y + 0.5},
-        {"sample_weight": np.zeros(65)},
-        {"sample_weight": -np.ones(65)},
-    ],
+    [{"y": y + 0.5}, {"sample_weight": np.zeros(65)}, {"sample_weight": -np.ones(65)}],
 )
 def test_failing_cold_fit_keeps_the_feature_names(frame, data):
     clf = RMSpropMLPClassifier(max_iter=2).fit(frame, y)

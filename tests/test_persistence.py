@@ -113,7 +113,6 @@ def test_unfitted_classifier(copier, tmp_path):
     copied = copier(clf, tmp_path)
     assert everything(copied) == everything(clf)
     assert not hasattr(copied, "classes_")
-    assert trained(EVERYTHING.fit(copied)) == trained(EVERYTHING.fit(clf))
 
 
 @pytest.fixture(scope="module")

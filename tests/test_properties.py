@@ -114,10 +114,7 @@ def test_any_valid_combination(params, data, draw):
 
 @quick
 @given(
-    PARAMETERS,
-    data_sets(),
-    st.floats(0.05, 0.6),
-    st.sampled_from(["loss", "accuracy"]),
+    PARAMETERS, data_sets(), st.floats(0.05, 0.6), st.sampled_from(["loss", "accuracy"])
 )
 def test_early_stopping_returns_the_best_epoch(params, data, fraction, scoring):
     X, y = data

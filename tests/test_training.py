@@ -215,9 +215,7 @@ def run(monkeypatch):
     def run(costs=(), scores=None, **params):
         costs = iter(costs)
         monkeypatch.setattr(
-            gradient,
-            "__call__",
-            lambda self, *args: next(costs, original(self, *args)),
+            gradient, "__call__", lambda self, *args: next(costs, original(self, *args))
         )
         defaults = {"max_iter": 10, "tol": 0.0, "n_iter_no_change": np.inf}
         clf = regression(**(defaults | params), batch_size=4)
