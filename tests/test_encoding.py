@@ -1,4 +1,7 @@
-"""How features are standardized on their way into the network."""
+"""How features are standardized on their way into the network.
+
+That early stopping standardizes by the training split is in test_validation.
+"""
 
 import tracemalloc
 from functools import partial
@@ -9,7 +12,7 @@ import scipy.sparse as sp
 from sklearn.preprocessing import StandardScaler
 
 from tests import helpers
-from tests.helpers import Scorer, assert_same_model, number_rows, params_of
+from tests.helpers import assert_same_model, params_of
 
 small = partial(helpers.small, standardize=True)
 plain = partial(helpers.small, standardize=False)
@@ -191,18 +194,6 @@ def test_first_data_decide(data):
     scaled = (later - mean) / deviation
     reference.partial_fit(scaled, y[50:]).fit(scaled, y[50:])
     np.testing.assert_allclose(clf.cost_history_, reference.cost_history_, rtol=1e-8)
-
-
-def test_early_stopping_standardizes_by_the_training_part(data):
-    X, y = number_rows(data[0]), data[1]
-    # Of equal scores the last epoch's is the best.
-    scorer, options = Scorer(*[0.0] * 6), {"n_iter_no_change": np.inf}
-    clf = small(early_stopping=True, scoring=scorer, **options).fit(X, y)
-    left = np.setdiff1d(np.arange(90), scorer.rows)
-    assert len(left) == 81
-    reference = small(**options).fit(X[left], y[left])
-    assert_same_model(clf, reference)
-    np.testing.assert_array_equal(clf.predict_proba(X), reference.predict_proba(X))
 
 
 @pytest.mark.parametrize("as_format", [np.asarray, sp.csr_array])
