@@ -72,10 +72,8 @@ class Recorder:
 
 
 def epoch_events(n_epochs):
-    events = []
-    for epoch in range(n_epochs):
-        events += [("begin", "epoch", epoch), ("end", "epoch", epoch)]
-    return events
+    events = ("begin", "end")
+    return [(event, "epoch", i) for i in range(n_epochs) for event in events]
 
 
 def all_events(n_epochs):

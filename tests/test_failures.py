@@ -38,56 +38,45 @@ N_BATCHES = 7  # of an epoch: the calls of the gradient and the update
 # --- Ways to train --------------------------------------------------------------------
 
 
-def fit(clf, **data):
-    return clf.fit(**data)
-
-
-def warm_fit(clf, **data):
-    return clf.set_params(warm_start=True).fit(**data)
-
-
-def partial_fit(clf, **data):
-    return clf.partial_fit(**data)
-
-
-def first_partial_fit(clf, **data):
-    return clf.partial_fit(**({"classes": [0, 1, 2]} | data))
-
-
 class Call(NamedTuple):
     """A way to train an estimator: the method, and what the estimator was before."""
 
-    method: object
+    method: str
     is_fitted: bool
+    warm_start: bool = False
+
+    def __call__(self, clf, **data):
+        """Call the method with good data, but for those that are given."""
+        is_first = self.method == "partial_fit" and not self.is_fitted
+        good = {"X": X, "y": y} | ({"classes": [0, 1, 2]} if is_first else {})
+        return getattr(clf, self.method)(**(good | data))
 
     def estimator(self, **params):
         """Return an estimator that is ready for the call."""
         params = {"hidden_layer_sizes": 4, "max_iter": 3, "batch_size": 10} | params
         clf = RMSpropMLPClassifier(
             standardize=False,
-            warm_start=self.method is warm_fit,
+            warm_start=self.warm_start,
             random_state=np.random.RandomState(0),
             **params,
         )
-        if self.is_fitted:
-            clf.fit(X, y)
-        return clf
+        return clf.fit(X, y) if self.is_fitted else clf
 
     def assert_changes_nothing(self, clf, error, match, **data):
         """Check that the call raises, and that the estimator is what it was."""
         before = everything(clf)
         with pytest.raises(error, match=match):
-            self.method(clf, **({"X": X, "y": y} | data))
+            self(clf, **data)
         assert everything(clf) == before
 
 
 CALLS = {
-    "first fit": Call(fit, False),
-    "second fit": Call(fit, True),
-    "first warm fit": Call(warm_fit, False),
-    "warm fit": Call(warm_fit, True),
-    "first partial_fit": Call(first_partial_fit, False),
-    "partial_fit": Call(partial_fit, True),
+    "first fit": Call("fit", False),
+    "second fit": Call("fit", True),
+    "first warm fit": Call("fit", False, warm_start=True),
+    "warm fit": Call("fit", True, warm_start=True),
+    "first partial_fit": Call("partial_fit", False),
+    "partial_fit": Call("partial_fit", True),
 }
 
 
@@ -369,7 +358,7 @@ def test_divergence_changes_nothing_and_names_the_remedies(call, params, data):
     if data.dtype == np.float32 and call.is_fitted:
         clf = clone(clf).fit(X.astype(np.float32), y)
     clf.set_params(**params)
-    if call.method in (partial_fit, first_partial_fit):
+    if call.method == "partial_fit":
         clf = just_before_divergence(call, clf, data)
     remedies = r"(?s)diverged in epoch \d+.*[Ss]cale X.*learning_rate"
     call.assert_changes_nothing(clf, ValueError, remedies, X=data)
@@ -379,10 +368,10 @@ def just_before_divergence(call, clf, data):
     """Return the model after as many epochs as `fit` would have survived."""
     for _ in range(3):
         try:
-            call.method(copy.deepcopy(clf), X=data, y=y)
+            call(copy.deepcopy(clf), X=data)
         except ValueError:
             break
-        call.method(clf, X=data, y=y)
+        call(clf, X=data)
     return clf
 
 
