@@ -214,9 +214,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         validate = self._validation(
             samples, held_out, given, class_weight, network, attributes
         )
-        callbacks = FitCallbacks(
-            self, options.max_iter, attributes, X, y, sample_weight
-        )
+        callbacks = FitCallbacks(self, options, attributes, X, y, sample_weight)
         result = train(
             network,
             state,

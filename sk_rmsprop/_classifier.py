@@ -414,7 +414,7 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
             classes = _check_classes(classes)
         if resumed:
             self._check_same_classes(classes, named)
-            classes = self.classes_
+            classes = np.array(self.classes_)  # In plain memory, where it was mapped.
         return Target.of(loss, classes, y, "y")
 
     def _check_same_classes(self, classes, named):

@@ -192,8 +192,8 @@ class FitCallbacks:
     ----------
     estimator : estimator
         The estimator whose callbacks are called.
-    max_epochs : int
-        Maximum number of epochs.
+    options : Options
+        Of training; they say how many epochs there are at most.
     fitted_attributes : callable
         ``fitted_attributes(result)`` returns the attributes with which a copy of the
         estimator is fitted.
@@ -203,14 +203,16 @@ class FitCallbacks:
         Likewise.
     """
 
-    def __init__(self, estimator, max_epochs, fitted_attributes, X, y, sample_weight):
+    def __init__(self, estimator, options, fitted_attributes, X, y, sample_weight):
         self.active = bool(getattr(estimator, "_skl_callbacks", None))
         if not self.active:
             return
         self.fitted_attributes = fitted_attributes
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self.task = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.fit_context = estimator._init_callback_context(max_subtasks=max_epochs)
+        self.fit_context = estimator._init_callback_context(
+            max_subtasks=options.max_iter
+        )
         self.fit_context.call_on_fit_task_begin(**self.task)
 
     def begin_epoch(self):

@@ -323,7 +323,7 @@ class TestPanels:
         "panels", [[], ["cost"], ["loss", "loss"], ["loss", "scores"]]
     )
     def test_unknown_ones_are_refused(self, plain, panels):
-        with pytest.raises(ValueError, match="panels must be different ones of"):
+        with pytest.raises(ValueError, match="panels must be distinct names"):
             from_estimator(plain, panels=panels)
 
     def test_single_name_is_refused(self, plain):

@@ -189,7 +189,7 @@ def test_validation_labels_of_another_kind(y_fit, y_val):
 
 @pytest.mark.parametrize(
     ("labels", "match"),
-    [(Y_MULTILABEL[:, :2], "2 columns, but there are 5 labels"), (y, "kind of y")],
+    [(Y_MULTILABEL[:, :2], "2 columns, but there are 5 labels"), (y, "same kind")],
 )
 def test_labels_that_do_not_fit_a_multilabel_model(labels, match):
     clf = CALLS["first fit"].estimator().fit(X, Y_MULTILABEL)
@@ -300,7 +300,7 @@ MISFITS = [
     (RESUME, {"activation": "tanh"}, {}, "activation"),
     (RESUME, {}, {"X": X[:, 1:]}, "4 features.*expecting 5 features"),
     (RESUME, {}, {"y": y.astype(str)}, "not among the classes|the same"),
-    (RESUME, {}, THREE_LABELS, "kind of y"),
+    (RESUME, {}, THREE_LABELS, "y must be of the same kind"),
     (["warm fit"], {}, {"y": y + 1}, "the same"),
     (["warm fit"], {}, {"y": np.where(y == 2, 1, y)}, "the same"),
     (["partial_fit"], {}, {"y": y + 1}, r"not among the classes \[0 1 2\]: \[3\]"),

@@ -219,6 +219,7 @@ def test_scorer_gets_an_estimator_fitted_so_far(data):
     # Later epochs have not changed what it was given.
     probabilities = [estimator.predict_proba(X).tobytes() for estimator in seen]
     assert len(set(probabilities)) == clf.n_iter_
+    assert [len(estimator.history_) for estimator in seen] == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
@@ -288,6 +289,7 @@ def assert_continues_alike(case, stopped, reference):
 def test_whole_state_is_that_of_the_best_epoch(case):
     stopped = fit(case, case.make(**PARAMS), scoring=Scorer(*SCORES))
     assert (stopped.n_iter_, len(stopped.history_)) == (6, 6)
+    assert stopped.best_epoch_ == 3
     assert stopped.validation_scores_ == list(SCORES[:6])
     assert stopped.best_validation_score_ == 0.7
     assert stopped.best_loss_ is None
@@ -348,6 +350,7 @@ def test_which_epoch_is_the_best(scores, best, n_iter):
     stopped = fit(case, case.make(**params), scoring=Scorer(*scores))
     assert stopped.n_iter_ == n_iter
     assert stopped.best_validation_score_ == scores[best - 1]
+    assert stopped.best_epoch_ == best
     reference = case.fit(case.make(max_iter=best))
     assert without_history(stopped) == without_history(reference)
 
