@@ -33,7 +33,7 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
 
-def network(learning_rate, epsilon=1e-8, max_iter=60):
+def network(learning_rate, epsilon=1e-8, max_iter=80):
     """Return the untrained network with the given optimizer settings."""
     return RMSpropMLPClassifier(
         (64,) * 8,
@@ -55,7 +55,7 @@ classifiers = {
     )
     for learning_rate in learning_rates
 }
-classifiers["RMSprop, learning rate 0.002"] = network(0.002)
+classifiers["RMSprop, learning rate 0.003"] = network(0.003)
 for name, classifier in classifiers.items():
     classifier.fit(X_train / 16, y_train)
     accuracy = classifier.score(X_test / 16, y_test)

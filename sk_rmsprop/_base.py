@@ -208,7 +208,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         data = samples.data(rows, class_weight)
         encoding = self._encoding(data, resumed)
         network = self._make_network(data.X.shape[1], samples.target, resumed)
-        state = self._make_state(network, encoding, seed, data.X.dtype, resumed)
+        state = self._make_state(network, encoding, seed, data, resumed)
         options = self._options(data, len(rows), auto_max_iter(len(rows)))
         attributes = partial(self._fitted_attributes, network, samples.target)
         validate = self._validation(
@@ -245,7 +245,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         data = samples.data(samples.rows(class_weight, "sample"), class_weight)
         encoding = self._encoding(data, resumed)
         network = self._make_network(data.X.shape[1], samples.target, resumed)
-        state = self._make_state(network, encoding, seed, data.X.dtype, resumed)
+        state = self._make_state(network, encoding, seed, data, resumed)
         # A small chunk does not mean a small data set.
         n_samples = max(len(data.rows), state.n_samples // max(1, state.n_epochs))
         options = self._options(data, n_samples, state.n_planned)
@@ -345,7 +345,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
                     "fit a new estimator."
                 )
 
-    def _make_state(self, network, encoding, seed, dtype, resumed):
+    def _make_state(self, network, encoding, seed, data, resumed):
         """Return where training begins; nothing else refers to it."""
         optimizer = RMSprop(
             self.learning_rate,
@@ -360,7 +360,11 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             optimizer.take_state(self._state.optimizer)
             return self._state.copy(optimizer)
         bit_generator = np.random.PCG64(seed)
-        params = network.initial_params(np.random.Generator(bit_generator), dtype)
+        params = network.initial_params(
+            np.random.Generator(bit_generator),
+            data.X.dtype,
+            output_bias=data.initial_bias(network),
+        )
         return TrainingState(params, optimizer, encoding, seed, bit_generator.state)
 
     def _kept_history(self, resumed):

@@ -195,7 +195,12 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
 
     Initial weights are normally distributed with standard deviation
     ``sqrt(2 / fan_in)`` for "relu" (He et al.), and with the corresponding gain for the
-    other activations; initial biases are 0.
+    other activations; those of the output layer are a tenth as large. Initial biases
+    are 0 in hidden layers. Those of the outputs are the logarithms of the weighted
+    class frequencies in the data of the first call (with early stopping, the training
+    split), or the logits of the label frequencies, so that training begins close to
+    these; classes rarer than a tenth of the most frequent one count as a tenth of it,
+    and the odds of a label are at least 1 to 10 and at most 10 to 1.
 
     References
     ----------

@@ -117,6 +117,13 @@ class Data(NamedTuple):
     weight: np.ndarray | None
     rows: np.ndarray
 
+    def initial_bias(self, network):
+        """Return the biases of the network's outputs, by the weighted frequencies."""
+        weight = None if self.weight is None else self.weight[self.rows]
+        return LOSSES[network.loss].initial_bias(
+            self.target[self.rows], weight, network.layer_sizes[-1]
+        )
+
     def compact(self):
         """Return the same with no other rows than those to use."""
         if len(self.rows) == len(self.target):

@@ -10,7 +10,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
+
+# No class starts at less than this share of the most frequent one, and no label at odds
+# beyond it for or against. The first chunk of `partial_fit` may have two samples, and a
+# rare class that is easily told apart is learned sooner if it does not start at its
+# frequency (thyroid disease, two classes of 2 and 5 %: a log-loss of 0.096 instead of
+# 0.100). It is not a pseudo count, which would tell a sample of weight 2 from two.
+MIN_ODDS = 0.1
 
 
 def scratch_like(raw):
@@ -38,6 +45,10 @@ class Loss(NamedTuple):
         ``log_link(raw)`` overwrites raw outputs with log-probabilities.
     out_activation : str
         Name of the link, as in ``MLPClassifier.out_activation_``.
+    initial_bias : callable
+        ``initial_bias(encoded, weight, n_outputs)`` returns the biases, in float64,
+        that alone predict the weighted frequencies of the classes, within `MIN_ODDS`;
+        `weight` is an array of positive numbers, or None for ones.
     find_classes : callable
         ``find_classes(y)`` returns the classes that occur in `y`.
     encode : callable
@@ -58,6 +69,7 @@ class Loss(NamedTuple):
     link: Callable[[np.ndarray], None]
     log_link: Callable[[np.ndarray], None]
     out_activation: str
+    initial_bias: Callable[[np.ndarray, np.ndarray | None, int], np.ndarray]
     find_classes: Callable[[np.ndarray], np.ndarray]
     encode: Callable[[np.ndarray, np.ndarray, str], np.ndarray]
     write_target: Callable[[np.ndarray, np.ndarray, float], None]
@@ -105,6 +117,12 @@ def _log_softmax(raw):
     # The largest floats of opposite signs differ by more than a float can hold.
     np.maximum(raw, np.finfo(raw.dtype).min, out=raw)
     np.subtract(raw, np.log(np.exp(raw).sum(axis=0)), out=raw)
+
+
+def _log_frequencies(codes, weight, n_classes):
+    totals = np.bincount(codes, _at_most_1(weight), minlength=n_classes)
+    frequencies = totals / totals.sum()
+    return np.log(np.maximum(frequencies, MIN_ODDS * frequencies.max()))
 
 
 def _class_indices(y, classes, name):
@@ -176,6 +194,12 @@ def _log_sigmoid(raw):
     np.negative(raw, out=raw)
 
 
+def _logits_of_frequencies(labels, weight, n_labels):
+    frequencies = np.average(labels, axis=0, weights=_at_most_1(weight))
+    lowest = MIN_ODDS / (1 + MIN_ODDS)
+    return logit(np.clip(frequencies, lowest, 1 - lowest))
+
+
 def _column_numbers(y):
     return np.arange(y.shape[1])
 
@@ -214,6 +238,11 @@ def _smooth(target, smoothing, n_values):
         np.add(target, smoothing / n_values, out=target)
 
 
+def _at_most_1(weight):
+    """Return weights whose sums neither overflow nor vanish; only ratios matter."""
+    return None if weight is None else weight / weight.max()
+
+
 LOSSES = {
     "softmax": Loss(
         value=_softmax_value,
@@ -221,6 +250,7 @@ LOSSES = {
         link=_softmax,
         log_link=_log_softmax,
         out_activation="softmax",
+        initial_bias=_log_frequencies,
         find_classes=np.unique,
         encode=_class_indices,
         write_target=_write_one_hot,
@@ -233,6 +263,7 @@ LOSSES = {
         link=_sigmoid,
         log_link=_log_sigmoid,
         out_activation="logistic",
+        initial_bias=_logits_of_frequencies,
         find_classes=_column_numbers,
         encode=_indicator,
         write_target=_write_indicator,

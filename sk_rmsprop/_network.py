@@ -17,6 +17,9 @@ from sk_rmsprop._losses import LOSSES, scratch_like
 # cast or standardized) fill about this many bytes.
 PREDICTION_BLOCK_BYTES = 2**21
 
+# Factor of the output layer's initial weights: see `Network.initial_params`.
+OUTPUT_SCALE = 0.1
+
 
 @dataclass(frozen=True)
 class Network:
@@ -63,20 +66,33 @@ class Network:
             coef_start, intercept_start = coef_stop, intercept_stop
         return layers
 
-    def initial_params(self, rng, dtype):
-        """Draw initial parameters: zero biases, and He et al.'s random weights.
+    def initial_params(self, rng, dtype, output_bias=0.0):
+        """Draw initial parameters: He et al.'s random weights, and biases.
 
-        The weights are normal with standard deviation gain / sqrt(fan_in): K. He et
-        al., Delving Deep into Rectifiers (2015), arXiv:1502.01852. Without hidden
-        layers, where the problem is convex, they are 0. They are drawn in float64
-        whatever the dtype, so that both dtypes start from the same weights.
+        The hidden layers' weights are normal with standard deviation gain /
+        sqrt(fan_in): K. He et al., Delving Deep into Rectifiers (2015),
+        arXiv:1502.01852. Their biases are 0, those of the outputs `output_bias`.
+
+        The output layer's weights are a tenth as large. With the full gain, which is
+        for layers with a next one, the outputs of the untrained network differ by
+        about 2, and few samples do not mend that: on 500 samples with a weak signal,
+        where the class frequencies have a log-loss of 0.695, the untrained network had
+        0.98 and the best epoch 0.83, with a tenth 0.70 and 0.73. On seven real tables
+        the loss after early stopping fell by 3 %; without, it is the same within 1 %.
+
+        Without hidden layers, where the problem is convex, the weights are 0. All are
+        drawn in float64 whatever the dtype, so that both start from the same weights.
         """
         params = np.zeros(self.n_params)
-        if len(self.layer_sizes) > 2:
+        layers = self.layers(params)
+        if len(layers) > 1:
             gain = ACTIVATIONS[self.activation].gain
-            for coef, _ in self.layers(params):
+            for coef, _ in layers:
                 rng.standard_normal(out=coef)
                 coef *= gain / sqrt(coef.shape[0])
+        output_coef, output_intercept = layers[-1]
+        output_coef *= OUTPUT_SCALE
+        output_intercept[:] = output_bias
         return params.astype(dtype, copy=False)
 
     def predict(self, params, X, link=None, *, encoding=None):

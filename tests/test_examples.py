@@ -193,9 +193,9 @@ def test_plot_deep_network(run_example):
     accuracy = dict(
         re.findall(r"^(.*?) +test accuracy ([\d.]+)$", output, re.MULTILINE)
     )
-    rmsprop = float(accuracy.pop("RMSprop, learning rate 0.002"))
+    rmsprop = float(accuracy.pop("RMSprop, learning rate 0.003"))
     assert len(accuracy) == 5
-    # It is 0.8 to 0.93, by the seed; 0.1 is chance.
+    # It is 0.74 to 0.9, by the seed; 0.1 is chance.
     assert rmsprop > 0.6
     assert all(float(value) < 0.3 for value in accuracy.values())
     assert (213, 94, 0) in _colours(picture)

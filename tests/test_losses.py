@@ -304,3 +304,59 @@ def test_link_of_extreme_outputs(name):
     probability = linked(name, raw)
     assert (probability[[0, 1, 2], [0, 1, 2]] == 0).all()
     assert (probability[[1, 0], [0, 1]] == 1).all()
+
+
+# --- The output biases that training starts from ---
+
+
+def initial_probabilities(name, encoded, weight, n_outputs):
+    """Return what a network predicts whose outputs are its initial biases."""
+    bias = LOSSES[name].initial_bias(np.array(encoded), weight, n_outputs)
+    assert bias.dtype == np.float64
+    raw = bias[:, np.newaxis]
+    LOSSES[name].link(raw)
+    return raw[:, 0]
+
+
+def test_initial_biases_of_classes_by_hand():
+    bias = LOSSES["softmax"].initial_bias(np.array([0, 2, 1, 2]), None, 3)
+    np.testing.assert_allclose(bias, [log(1 / 4), log(1 / 4), log(1 / 2)])
+    weight = np.array([3.0, 1.0, 2.0, 4.0])
+    bias = LOSSES["softmax"].initial_bias(np.array([0, 2, 1, 2]), weight, 3)
+    np.testing.assert_allclose(bias, [log(0.3), log(0.2), log(0.5)])
+
+
+def test_initial_biases_of_labels_by_hand():
+    labels = np.array([[1, 0], [1, 1], [0, 0], [1, 0]], np.uint8)
+    bias = LOSSES["sigmoid"].initial_bias(labels, None, 2)
+    np.testing.assert_allclose(bias, [log(3), -log(3)])
+    bias = LOSSES["sigmoid"].initial_bias(labels, np.array([1.0, 4.0, 2.0, 1.0]), 2)
+    np.testing.assert_allclose(bias, [log(6 / 2), log(4 / 4)], atol=1e-15)
+
+
+def test_classes_that_are_absent_or_rare_start_at_a_tenth_of_the_most_frequent():
+    found = initial_probabilities("softmax", [2, 2], None, 3)
+    np.testing.assert_allclose(found, [1 / 12, 1 / 12, 10 / 12])
+    found = initial_probabilities("softmax", [0] * 99 + [1], None, 2)
+    np.testing.assert_allclose(found, [10 / 11, 1 / 11])
+    np.testing.assert_allclose(initial_probabilities("softmax", [0, 0], None, 1), 1)
+
+
+def test_labels_start_at_odds_between_1_to_10_and_10_to_1():
+    found = initial_probabilities("sigmoid", [[0, 1], [0, 1]], None, 2)
+    np.testing.assert_allclose(found, [1 / 11, 10 / 11])
+
+
+@every_loss
+def test_initial_biases_do_not_depend_on_the_scale_of_the_weights(name):
+    encoded = {"softmax": [0, 1, 1, 2], "sigmoid": [[1, 0], [0, 1], [0, 1], [1, 1]]}
+    encoded, weight = np.array(encoded[name]), np.array([1.0, 2.0, 1.0, 3.0])
+    n_outputs = 3 if name == "softmax" else 2
+    bias = LOSSES[name].initial_bias(encoded, weight, n_outputs)
+    for copied in (1, 3):
+        rows = np.repeat(np.arange(4), copied * weight.astype(int))
+        repeated = LOSSES[name].initial_bias(encoded[rows], None, n_outputs)
+        np.testing.assert_allclose(repeated, bias, atol=1e-14)
+    for factor in (5e-324, 1e-300, 1e307):
+        scaled = LOSSES[name].initial_bias(encoded, factor * weight, n_outputs)
+        np.testing.assert_allclose(scaled, bias, atol=1e-14)

@@ -129,7 +129,7 @@ def test_start_of_relu_is_that_of_he(dtype):
     assert params.shape == (network.n_params,)
     deviations = [coef.std() for coef, _ in network.layers(params)]
     np.testing.assert_allclose(deviations[:2], [0.05, 0.1], rtol=0.01)
-    assert deviations[2] == pytest.approx(sqrt(2 / 500), rel=0.1)
+    assert deviations[2] == pytest.approx(0.1 * sqrt(2 / 500), rel=0.1)
     np.testing.assert_allclose(params[: network.n_weights].mean(), 0, atol=1e-3)
     assert (params[network.n_weights :] == 0).all()
 
@@ -138,8 +138,10 @@ def test_start_of_relu_is_that_of_he(dtype):
 def test_start_has_the_gain_of_the_activation(activation):
     network = Network((100, 100, 100), activation, "softmax")
     params = network.initial_params(np.random.default_rng(0), "float64")
-    deviation = params[: network.n_weights].std()
-    assert deviation == pytest.approx(ACTIVATIONS[activation].gain / 10, rel=0.02)
+    (hidden, _), (output, _) = network.layers(params)
+    gain = ACTIVATIONS[activation].gain
+    assert hidden.std() == pytest.approx(gain / 10, rel=0.02)
+    assert output.std() == pytest.approx(0.1 * gain / 10, rel=0.02)
 
 
 @every_loss
@@ -148,11 +150,20 @@ def test_start_without_hidden_layers_is_zero(loss):
     np.testing.assert_array_equal(params, np.zeros(7 * 3 + 3, "float32"))
 
 
+@pytest.mark.parametrize("hidden", [(), (5,), (5, 4)])
+def test_start_has_the_output_biases_that_are_given(hidden):
+    network = Network((7, *hidden, 3), "relu", "softmax")
+    plain = network.initial_params(np.random.default_rng(0), "float64")
+    params = network.initial_params(np.random.default_rng(0), "float64", [1, -2, 3])
+    np.testing.assert_array_equal(params[-3:], [1, -2, 3])
+    np.testing.assert_array_equal(params[:-3], plain[:-3])
+
+
 def test_start_is_the_same_in_both_dtypes():
     network = Network((7, 5, 3), "tanh", "softmax")
     generator, other = np.random.default_rng(0), np.random.default_rng(0)
-    single = network.initial_params(generator, "float32")
-    double = network.initial_params(other, "float64")
+    single = network.initial_params(generator, "float32", [0.1, -0.2, 0.3])
+    double = network.initial_params(other, "float64", [0.1, -0.2, 0.3])
     np.testing.assert_array_equal(single, double.astype("float32"))
     assert generator.bit_generator.state == other.bit_generator.state
 

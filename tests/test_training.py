@@ -38,11 +38,13 @@ def regression(**params):
 
 def run_epoch(clf, y, weight=None, as_format=np.asarray):
     """Run an epoch and return what every sample has added to the average."""
-    n_steps, average = 0, 0.0
-    if hasattr(clf, "classes_"):
-        n_steps, average = clf.optimizer_.n_steps_, clf.optimizer_.gradient_average_
-    classes = [0, 1, 2] if y.ndim == 1 else None
-    clf.partial_fit(as_format(np.eye(len(y))), y, classes, weight)
+    if not hasattr(clf, "classes_"):
+        # Balanced samples without features: all outputs begin alike.
+        balanced = np.arange(3) if y.ndim == 1 else np.eye(2, dtype=int)[:, [0, 0, 0]]
+        nothing = as_format(np.zeros((len(balanced), len(y))))
+        clf.partial_fit(nothing, balanced, classes=[0, 1, 2])
+    n_steps, average = clf.optimizer_.n_steps_, clf.optimizer_.gradient_average_
+    clf.partial_fit(as_format(np.eye(len(y))), y, sample_weight=weight)
     n_steps = clf.optimizer_.n_steps_ - n_steps
     added = clf.optimizer_.gradient_average_ - average * 0.5**n_steps
     return added[: 3 * len(y)].reshape(-1, 3) / 0.5

@@ -276,8 +276,9 @@ def without_history(clf):
 def assert_continues_alike(case, stopped, reference):
     """Check that both are in the same state, now and after more training."""
     assert without_history(stopped) == without_history(reference)
-    stopped.set_params(early_stopping=False, warm_start=True, max_iter=2)
-    reference.set_params(warm_start=True, max_iter=2)
+    params = {"warm_start": True, "max_iter": 2, "n_iter_no_change": np.inf}
+    stopped.set_params(early_stopping=False, **params)
+    reference.set_params(**params)
     for clf in (stopped, reference):
         case.partial_fit(clf)
         case.fit(clf)

@@ -322,3 +322,70 @@ def test_weights_of_all_magnitudes(
     clf.fit(X.astype(dtype), y, sample_weight=weight)
     assert np.isfinite(params_of(clf)).all()
     assert np.isfinite(clf.loss_curve_).all()
+
+
+# --- The frequencies that training starts from ----------------------------------------
+
+
+def untrained(**params):
+    """Return a classifier whose `fit` leaves the initial parameters as they are."""
+    return small(learning_rate=1e-300, max_iter=1, batch_size=60, **params)
+
+
+@pytest.fixture
+def weight():
+    return np.random.default_rng(3).integers(0, 4, 60).astype(float)
+
+
+@pytest.mark.parametrize("hidden", [(), (256,), (40, 30)])
+def test_an_untrained_network_predicts_the_frequencies(data, weight, hidden):
+    X, y = data
+    clf = untrained(hidden_layer_sizes=hidden, standardize=True)
+    for sample_weight in (None, weight):
+        clf.fit(X, y, sample_weight=sample_weight)
+        frequencies = np.bincount(y, sample_weight)
+        frequencies = frequencies / frequencies.sum()
+        np.testing.assert_allclose(clf.intercepts_[-1], np.log(frequencies))
+        # Of hidden layers the small output weights are left.
+        difference = np.abs(clf.predict_proba(X) - frequencies)
+        assert difference.max() < (0.2 if hidden else 1e-12)
+
+
+def test_an_untrained_network_predicts_the_frequencies_of_labels(data):
+    X, y = data
+    Y = np.c_[y == 0, y > 1, X[:, 1] > 0]
+    clf = untrained(hidden_layer_sizes=()).fit(X, Y)
+    np.testing.assert_allclose(clf.predict_proba(X[:1])[0], Y.mean(axis=0))
+
+
+def test_balanced_classes_start_alike(data, weight):
+    X, y = data
+    clf = untrained(class_weight="balanced").fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(clf.intercepts_[-1], np.log(1 / 3))
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", {1: 3.0}])
+def test_initial_biases_take_weights_as_repetitions(data, class_weight):
+    X, y = data
+    counts = np.arange(60) % 4
+    clf = untrained(class_weight=class_weight).fit(X, y, sample_weight=counts)
+    repeated = untrained(class_weight=class_weight)
+    repeated.fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
+    assert_almost_same_model(clf, repeated)
+
+
+def test_initial_biases_are_those_of_the_training_split(data):
+    X, y = data
+    held_out = {"X_val": X[y == 2], "y_val": y[y == 2]}
+    clf = untrained(early_stopping=True).fit(X, y, **held_out)
+    assert_same_model(clf, untrained().fit(X, y))
+
+
+def test_initial_biases_are_those_of_the_first_chunk(data):
+    X, y = data
+    clf = untrained().partial_fit(X[y < 2], y[y < 2], classes=[0, 1, 2])
+    clf.partial_fit(X[y == 2], y[y == 2])
+    np.testing.assert_allclose(np.exp(clf.intercepts_[-1]), [0.6, 0.4, 0.06])
+    assert_same_model(
+        untrained().partial_fit(X, y, classes=[0, 1, 2]), untrained().fit(X, y)
+    )
