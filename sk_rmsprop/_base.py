@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._data import Samples, check_sample_weight, split
@@ -33,7 +33,7 @@ from sk_rmsprop._scikit_learn import (
     Validation,
     check_params,
     unchanged_on_failure,
-    validate_X_y,
+    validate_X,
     validating_parameters,
 )
 from sk_rmsprop._training import (
@@ -45,6 +45,10 @@ from sk_rmsprop._training import (
     print_record,
     train,
 )
+
+# `partial_fit` keeps the records of this many epochs, the last ones: its cost and the
+# size of saved models then do not grow with the length of a stream.
+MAX_STREAM_HISTORY = 1000
 
 # The frames between a warning and the user's call of `fit`: the two that raise it, and
 # the two decorators of `fit`.
@@ -250,7 +254,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         n_samples = max(len(data.rows), state.n_samples // max(1, state.n_epochs))
         options = self._options(data, n_samples, state.n_planned)
         record = Epochs(network, state, data, options).run()
-        history = [*self._kept_history(resumed), record]
+        history = [*self._kept_history(resumed, MAX_STREAM_HISTORY - 1), record]
         result = TrainingResult(state, history, 1)
         self.__dict__.update(self._fitted_attributes(network, samples.target, result))
         if options.verbose:
@@ -262,8 +266,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
     def _samples(self, X, y, sample_weight, *, resumed, classes=None):
         """Return the training samples, checked and encoded."""
         dtype = self._state.params.dtype if resumed else FLOAT_DTYPES
-        X, y = validate_X_y(self, X, y, dtype=dtype, reset=not resumed)
+        X = validate_X(self, X, dtype=dtype, order="C", reset=not resumed)
         target = self._encode_y(y, resumed=resumed, classes=classes)
+        check_consistent_length(X, target.encoded)
         weight = check_sample_weight(sample_weight, X.shape[0], "sample_weight")
         return Samples(X, target, weight)
 
@@ -275,8 +280,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             if sample_weight_val is not None:
                 raise ValueError("sample_weight_val needs X_val and y_val.")
             return None
-        X, y = validate_X_y(self, X_val, y_val, dtype=samples.X.dtype, reset=False)
-        target = self._encode_y_val(y, samples.target)
+        X = validate_X(self, X_val, dtype=samples.X.dtype, order="C")
+        target = self._encode_y_val(y_val, samples.target)
+        check_consistent_length(X, target.encoded)
         weight = check_sample_weight(sample_weight_val, X.shape[0], "sample_weight_val")
         return Samples(X, target, weight)
 
@@ -367,9 +373,14 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         )
         return TrainingState(params, optimizer, encoding, seed, bit_generator.state)
 
-    def _kept_history(self, resumed):
-        """Return the records of the epochs that led to the current weights."""
-        return self.history_[: self._state.n_epochs] if resumed else []
+    def _kept_history(self, resumed, limit=None):
+        """Return the last records, up to a limit, that led to the current weights."""
+        if not resumed:
+            return []
+        stop = len(self.history_)
+        while stop > 0 and self.history_[stop - 1]["epoch"] > self._state.n_epochs:
+            stop -= 1  # Epochs after the best one
+        return self.history_[0 if limit is None else max(0, stop - limit) : stop]
 
     def _options(self, data, n_samples, auto_epochs):
         """Return the options of training.
@@ -434,8 +445,8 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         if result.stop_reason == "interrupted":
             warnings.warn(
                 f"Training was interrupted. The model is as it was after "
-                f"{result.state.n_epochs} epochs, and fit with warm_start=True "
-                "continues from there.",
+                f"{result.state.n_epochs} epochs. partial_fit continues from there; "
+                "fit with warm_start=True does too, but starts its schedule again.",
                 stacklevel=WARNING_STACKLEVEL,
             )
         planned = SCHEDULES[options.learning_rate_schedule].planned

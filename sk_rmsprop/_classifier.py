@@ -6,19 +6,19 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import (
-    check_classification_targets,
-    is_multilabel,
-    type_of_target,
-)
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_consistent_length
 
 from sk_rmsprop._base import BaseRMSpropMLP
 from sk_rmsprop._data import Target, balanced_class_weight
 from sk_rmsprop._fitted import MatrixLike
+from sk_rmsprop._labels import (
+    as_labels,
+    check_classes,
+    check_labels,
+    equal_labels,
+)
 from sk_rmsprop._losses import LOSSES
 from sk_rmsprop._scikit_learn import Interval, StrOptions, unchanged_on_failure
 
@@ -164,7 +164,7 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     best_loss_ : float or None
         Lowest training cost of an epoch; None with `early_stopping`.
     cost_history_ : list of float
-        Training cost of every epoch so far.
+        Training cost of every epoch in `history_`.
     loss_curve_ : list of float
         The same, under the name that MLPClassifier uses.
     validation_scores_ : list of float or None
@@ -177,7 +177,8 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     history_ : list of dict
         A record of every epoch so far: "epoch", "learning_rate", "loss" and, with
         validation, "validation_loss" and "validation_score". After early stopping it
-        includes the epochs after the best one, until training continues.
+        includes the epochs after the best one, until training continues. `partial_fit`
+        keeps the last 1,000 records.
 
     See Also
     --------
@@ -348,6 +349,34 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         probabilities = self.predict_proba(X)
         return self._fitted_loss().decode(probabilities, self.classes_)
 
+    def score(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return the accuracy of the predictions, for labels of any type.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            True labels. Unknown ones count as errors; of multilabel `y`, all labels of
+            a sample have to be right.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
+
+        Returns
+        -------
+        float
+            The weighted share of samples that are predicted correctly.
+        """
+        predicted = self.predict(X)
+        _, y = check_labels(as_labels(y, "y"), "y")
+        check_consistent_length(predicted, y)
+        is_right = equal_labels(predicted, y)
+        return accuracy_score(
+            np.ones(len(is_right), bool), is_right, sample_weight=sample_weight
+        )
+
     def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict class probabilities.
 
@@ -399,15 +428,20 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
             )
         if classes is None and self.__sklearn_is_fitted__():
             return self.classes_
-        if classes is None and not is_multilabel(y):
-            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if classes is None:
+            loss, _ = check_labels(as_labels(y, "y"), "y")
+            if LOSSES[loss].exclusive:
+                raise ValueError(
+                    "classes must be passed on the first call to partial_fit."
+                )
         return classes
 
     def _encode_y(self, y, *, resumed, classes=None):
+        y = as_labels(y, "y")
         if resumed and y.ndim == 1 and LOSSES[self._network.loss].exclusive:
             loss = self._network.loss  # `encode` rejects what is not among the classes.
         else:
-            loss, y = _check_labels(y, "y")
+            loss, y = check_labels(y, "y")
         if resumed and loss != self._network.loss:
             raise ValueError(
                 "y must be of the same kind as in the first call, multilabel or not."
@@ -416,14 +450,15 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         if not named:
             classes = LOSSES[loss].find_classes(y)
         elif not (resumed and classes is self.classes_):
-            classes = _check_classes(classes)
+            classes = check_classes(classes)
         if resumed:
             self._check_same_classes(classes, named)
             classes = np.array(self.classes_)  # In plain memory, where it was mapped.
         return Target.of(loss, classes, y, "y")
 
     def _check_same_classes(self, classes, named):
-        if classes is self.classes_ or np.array_equal(classes, self.classes_):
+        same_length = len(classes) == len(self.classes_)
+        if same_length and equal_labels(classes, self.classes_).all():
             return
         if named:
             raise ValueError(
@@ -436,7 +471,7 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         )
 
     def _encode_y_val(self, y_val, target):
-        loss, y_val = _check_labels(y_val, "y_val")
+        loss, y_val = check_labels(as_labels(y_val, "y_val"), "y_val")
         if loss != target.loss:
             raise ValueError("y_val must be of the same kind as y, multilabel or not.")
         return Target.of(loss, target.classes, y_val, "y_val")
@@ -459,40 +494,17 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         )
 
 
-def _check_labels(y, name):
-    """Return the loss for these labels, and the labels as 1-D or as a 0/1 array."""
-    kind = type_of_target(y, input_name=name)
-    if kind in ("continuous", "continuous-multioutput", "unknown"):
-        check_classification_targets(y)  # Raises scikit-learn's error.
-    if kind == "multilabel-indicator":
-        y = y.toarray() if issparse(y) else np.asarray(y)
-        if not np.isin(y, (0, 1)).all():
-            raise ValueError(f"A multilabel {name} must consist of zeros and ones.")
-        return "sigmoid", y.astype(np.uint8)
-    if kind.endswith("multioutput"):
-        raise ValueError(
-            f"{name} has shape {y.shape}: multioutput {name} is not supported, only a "
-            "1-D array of labels or a 2-D indicator of zeros and ones."
-        )
-    return "softmax", column_or_1d(y, warn=True)
-
-
-def _check_classes(classes):
-    """Return the classes named by the user, sorted and without duplicates."""
-    try:
-        unique = np.unique(classes)
-        with np.errstate(invalid="ignore"):  # Of NaN among the classes.
-            is_labels = type_of_target(unique) in ("binary", "multiclass")
-    except (TypeError, ValueError):
-        is_labels = False
-    if not is_labels or np.ndim(classes) != 1 or not len(unique):
-        raise ValueError(f"classes must be a 1-D array of labels, got {classes!r}.")
-    return unique
-
-
 def _class_weight_from_dict(class_weight, classes):
+    """Return the weight of each class, 1 where the dict has none."""
+    labels = classes.astype(object).tolist()
+    unknown = [key for key in class_weight if key not in labels]
+    if unknown and any(label not in class_weight for label in labels):
+        raise ValueError(
+            f"class_weight={class_weight!r} is not valid: {unknown} are not among the "
+            f"classes {classes}."
+        )
     try:
-        weight = compute_class_weight(class_weight, classes=classes, y=classes)
+        weight = np.array([class_weight.get(label, 1) for label in labels], np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"class_weight={class_weight!r} is not valid: {error}"

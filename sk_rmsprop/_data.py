@@ -46,6 +46,12 @@ class Target(NamedTuple):
         return cls(loss, classes, y, LOSSES[loss].encode(y, classes, name))
 
     @property
+    def is_scorable(self):
+        """Whether scikit-learn's metrics accept labels like these."""
+        y = self.y
+        return y.dtype != object or all(isinstance(label, str) for label in y)
+
+    @property
     def n_outputs(self):
         """Number of outputs that the network needs."""
         return len(self.classes)

@@ -125,7 +125,33 @@ def _log_frequencies(codes, weight, n_classes):
     return np.log(np.maximum(frequencies, MIN_ODDS * frequencies.max()))
 
 
+def _sorted_labels(y):
+    try:
+        return np.unique(y)
+    except TypeError as error:
+        names = sorted({type(label).__name__ for label in y})
+        raise ValueError(
+            f"y has labels that cannot be sorted, of the types {', '.join(names)}, "
+            f"such as {_examples(y)}. Convert them to one type, for example to str."
+        ) from error
+
+
+def _examples(y):
+    """Return a label of each type."""
+    return list({type(label): label for label in y}.values())[:4]
+
+
+def exactly_comparable(y, other):
+    """Return two arrays of labels so that comparing them rounds no number."""
+    numeric = y.dtype.kind in "iuf" and other.dtype.kind in "iuf"
+    if numeric and y.dtype.kind != other.dtype.kind:
+        # Python compares exactly where NumPy's common dtype would merge numbers.
+        return y.astype(object), other.astype(object)
+    return y, other
+
+
 def _class_indices(y, classes, name):
+    y, classes = exactly_comparable(y, classes)
     try:
         codes = np.searchsorted(classes, y)
     except TypeError as error:
@@ -251,7 +277,7 @@ LOSSES = {
         log_link=_log_softmax,
         out_activation="softmax",
         initial_bias=_log_frequencies,
-        find_classes=np.unique,
+        find_classes=_sorted_labels,
         encode=_class_indices,
         write_target=_write_one_hot,
         decode=_most_probable,

@@ -20,8 +20,9 @@ from sklearn.utils._param_validation import (
     make_constraint,
 )
 from sklearn.utils._param_validation import Options as OneOf
-from sklearn.utils.validation import check_consistent_length, validate_data
+from sklearn.utils.validation import validate_data
 
+from sk_rmsprop._tables import check_table
 from sk_rmsprop._training import ValidationLoss
 
 try:
@@ -42,7 +43,6 @@ __all__ = [
     "check_params",
     "unchanged_on_failure",
     "validate_X",
-    "validate_X_y",
     "validating_parameters",
 ]
 
@@ -104,30 +104,11 @@ def _made_constraints(estimator_class):
 # --- Data ---
 
 
-def validate_X_y(estimator, X, y, *, dtype, reset):
-    """Return X and y as arrays, X of the features that the estimator knows."""
-    if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biu":
-        # Integers cannot be NaN or infinite. What scikit-learn would check about them
-        # takes longer than a training step of a small network.
-        X = validate_X(estimator, X, dtype=dtype, order="C", reset=reset)
-        check_consistent_length(X, y)
-        return X, y
-    return validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse="csr",
-        dtype=dtype,
-        order="C",
-        multi_output=True,
-        reset=reset,
-    )
-
-
 def validate_X(estimator, X, *, dtype, order=None, reset=False):
     """Return X as an array of the features that the estimator knows."""
     if not reset and _is_valid(estimator, X, dtype):
         return X
+    check_table(X)
     return validate_data(
         estimator, X, accept_sparse="csr", dtype=dtype, order=order, reset=reset
     )
@@ -265,7 +246,9 @@ class Validation:
         if estimator.scoring != "loss":
             self.scorer = check_scoring(estimator, estimator.scoring)
             self.X = data.X
-            self.y = samples.target.y[rows]
+            target = samples.target
+            self.is_scorable = target.is_scorable
+            self.y = (target.y if self.is_scorable else target.encoded)[rows]
             self.weights = {}
             if samples.sample_weight is not None:
                 self.weights["sample_weight"] = samples.sample_weight[rows]
@@ -281,4 +264,6 @@ class Validation:
         fitted.__dict__.update(self.fitted_attributes(result))
         # The validated X has lost its names; scikit-learn would warn about that.
         fitted.__dict__.pop("feature_names_in_", None)
+        if not self.is_scorable:  # Then class numbers replace the labels.
+            fitted.classes_ = np.arange(len(fitted.classes_))
         return float(self.scorer(fitted, self.X, self.y, **self.weights))

@@ -86,8 +86,10 @@ class TrainingState:
         Cost of the last epoch.
     best_cost : float
         Lowest cost of an epoch so far.
+    reference_cost : float
+        The same since the last `fit` began: what improvements are measured against.
     n_no_change : int
-        Epochs in a row that lowered `best_cost` by no more than `tol`.
+        Epochs in a row that lowered `reference_cost` by no more than `tol`.
     """
 
     params: np.ndarray
@@ -102,6 +104,7 @@ class TrainingState:
     plateau_factor: float = 1.0
     cost: float = math.nan
     best_cost: float = math.inf
+    reference_cost: float = math.inf
     n_no_change: int = 0
 
     def copy(self, optimizer=None):
@@ -296,9 +299,10 @@ def _learning_rate(state, options):
 
 def _track_cost(state, cost, options):
     """Record the cost of an epoch, and whether it is an improvement."""
-    improved = state.best_cost - cost > options.tol
+    improved = state.reference_cost - cost > options.tol
     state.n_no_change = 0 if improved else state.n_no_change + 1
     state.cost = cost
+    state.reference_cost = min(state.reference_cost, cost)
     state.best_cost = min(state.best_cost, cost)
     if SCHEDULES[options.learning_rate_schedule].adaptive:
         _reduce_on_plateau(state, options)
@@ -442,14 +446,18 @@ def _best_before(state, history, options, validate):
 
 
 def _at_start_of_fit(state, options):
-    """Return the state with the schedule at its start, and free to continue."""
-    stopped = state.n_no_change >= options.n_iter_no_change
+    """Return the state with the schedule and the stopping rules at their start.
+
+    A schedule begins again at its high learning rate, where the cost is above what an
+    earlier `fit` ended with; that is no reason to stop.
+    """
     return replace(
         state,
         n_scheduled=0,
         n_planned=options.max_iter,
         plateau_factor=1.0,
-        n_no_change=0 if stopped else state.n_no_change,
+        reference_cost=math.inf,
+        n_no_change=0,
     )
 
 

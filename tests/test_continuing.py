@@ -128,19 +128,55 @@ def test_warm_fits_add_up_bit_for_bit(case):
     assert trained(warm) == trained(whole)
 
 
-def test_warm_fits_stop_where_one_fit_would_have_stopped():
+def test_stopping_rules_of_a_warm_fit_start_again():
     # Nothing improves on the first epoch by more than tol: one and four.
-    params = {"tol": 10.0, "n_iter_no_change": 4, "warm_start": True}
-    whole = DEFAULT.fit(DEFAULT.make(max_iter=100, **params))
-    assert whole.n_iter_ == 5
-    resumed = DEFAULT.fit(DEFAULT.make(max_iter=2, **params))
-    DEFAULT.partial_fit(resumed)
-    DEFAULT.fit(resumed, max_iter=100)
-    assert resumed.n_iter_ == 2
-    assert trained(resumed) == trained(whole)
-    # After a stop counting starts again.
-    assert DEFAULT.fit(whole).n_iter_ == 4
-    assert len(whole.history_) == 9
+    params = {"tol": 10.0, "n_iter_no_change": 4, "warm_start": True, "max_iter": 100}
+    clf = DEFAULT.fit(DEFAULT.make(**params))
+    assert clf.n_iter_ == 5
+    assert DEFAULT.fit(clf).n_iter_ == 5
+    assert len(clf.history_) == 10
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_warm_fit_on_harder_data_does_not_stop_while_it_improves():
+    # Its costs are all above the best one of the first fit.
+    clf = small(warm_start=True, learning_rate_schedule="constant", max_iter=30)
+    clf.set_params(n_iter_no_change=3, tol=0.0).fit(DEFAULT.X, DEFAULT.y == 0)
+    easy = clf.best_loss_
+    noise = np.random.default_rng(0).integers(0, 2, 65).astype(bool)
+    clf.fit(DEFAULT.X, (DEFAULT.y == 0) ^ noise)
+    costs = clf.cost_history_[30:]
+    assert min(costs) > easy
+    assert clf.n_iter_ > 3
+    assert clf.best_loss_ == easy
+
+
+# --- The history of a stream ----------------------------------------------------------
+
+
+def test_partial_fit_keeps_the_last_thousand_records():
+    X, y = DEFAULT.X[:2], [0, 1]
+    clf = small(hidden_layer_sizes=(), max_iter=1005, n_iter_no_change=np.inf)
+    clf.fit(X, y)
+    assert len(clf.history_) == 1005
+    clf.partial_fit(X, y)
+    assert [record["epoch"] for record in clf.history_] == list(range(7, 1007))
+    assert clf.loss_ == clf.cost_history_[-1]
+    clf.partial_fit(X, y)
+    assert (len(clf.history_), clf.history_[-1]["epoch"]) == (1000, 1007)
+
+
+def test_a_trimmed_history_does_not_matter():
+    clf, other = (DEFAULT.fit(DEFAULT.make(max_iter=4, warm_start=True)) for _ in "12")
+    del clf.history_[:3]
+    for resume in (DEFAULT.partial_fit, DEFAULT.fit):
+        resume(clf)
+        resume(other)
+        assert clf.history_ == other.history_[3:]
+        assert_same_model(clf, other)
+        assert clf.loss_ == other.loss_
+    clf.history_.clear()
+    assert len(DEFAULT.partial_fit(clf).history_) == 1
 
 
 def test_counters_of_warm_fits():

@@ -305,7 +305,7 @@ MISFITS = [
     (["warm fit"], {}, {"y": np.where(y == 2, 1, y)}, "the same"),
     (["partial_fit"], {}, {"y": y + 1}, r"not among the classes \[0 1 2\]: \[3\]"),
     (["partial_fit"], {}, {"y": np.where(y, y, 0.5)}, r"not among .* \[0.5\]"),
-    (["partial_fit"], {}, {"y": np.array([None, "a", *y[2:]], object)}, "y has labels"),
+    (["partial_fit"], {}, {"y": np.array(["a", *y[1:]], object)}, "y has labels"),
     (["partial_fit"], {}, {"classes": [0, 1, 2, 3]}, "the same"),
     (["partial_fit"], {}, {"classes": [0, 1]}, "the same"),
     (["first partial_fit"], {}, {"classes": [0, 1]}, r"not among .* \[0 1\]: \[2\]"),

@@ -4,6 +4,7 @@ That bad ones are refused, and change nothing, is in test_failures.
 """
 
 import tracemalloc
+from decimal import Decimal
 from functools import partial
 
 import numpy as np
@@ -51,6 +52,116 @@ def test_values_of_labels_do_not_matter(data, labels):
     predicted = clf.predict(X)
     np.testing.assert_array_equal(predicted, labels[codes], strict=True)
     assert clf.score(X, labels[codes]) == 1.0
+
+
+BIG = 2**53  # Not all integers beyond it have a float64.
+KEPT_APART = {
+    "nullable ints": (pd.Series([BIG, BIG + 1, BIG + 2], dtype="Int64"), np.int64),
+    "object ints": (np.array([BIG, BIG + 1, -5], object), np.int64),
+    "a list of large ints": ([2**63, 2**63 + 1, 3], np.uint64),
+    "a list of larger ints": ([2**64, 2**64 + 1, -1], object),
+    "nullable booleans": (pd.Series([True, False], dtype="boolean"), bool),
+    "object booleans": (np.array([True, False], object), bool),
+    "a categorical of nullable ints": (
+        pd.Series([BIG, BIG + 1, 0], dtype="Int64").astype("category"),
+        np.int64,
+    ),
+    "polars booleans": (pl.Series([True, False]), bool),
+    "polars ints": (pl.Series([BIG, BIG + 1, 0]), np.int64),
+    "decimals": (np.array([Decimal("0.1"), Decimal("0.3"), Decimal(2)]), object),
+    "periods": (pd.Series(pd.period_range("2024-01", periods=3, freq="M")), object),
+    "intervals": (pd.Series(pd.cut([1.0, 2.0, 3.0], 3)), object),
+    "dates": (pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02"])), "datetime64"),
+}
+
+
+@pytest.mark.parametrize(("labels", "dtype"), KEPT_APART.values(), ids=KEPT_APART)
+def test_labels_are_kept_apart_in_their_natural_dtype(data, labels, dtype):
+    X, codes = data
+    codes = np.minimum(codes, len(labels) - 1)
+    as_list = labels if isinstance(labels, list) else list(labels)
+    if isinstance(labels, list):
+        y = [labels[code] for code in codes]
+    else:
+        y = labels[codes] if not isinstance(labels, pd.Series) else labels.iloc[codes]
+    ranks = np.argsort(np.argsort(np.array(as_list, object)))
+    reference = small().fit(X, ranks[codes])
+    validated = small(early_stopping=True, scoring="accuracy")
+    for clf in (
+        small().fit(X, y),
+        small(max_iter=1).partial_fit(X, y, classes=labels),
+        validated.fit(X, y, X_val=X, y_val=y),
+    ):
+        assert np.issubdtype(clf.classes_.dtype, dtype)
+        assert clf.classes_.tolist() == sorted(as_list)
+        predicted = clf.predict(X)
+        assert predicted.dtype == clf.classes_.dtype
+        right = [label == true for label, true in zip(predicted, y, strict=True)]
+        assert clf.score(X, y) == np.mean(right)
+    assert_same_model(small().fit(X, y), reference)
+    assert validated.best_validation_score_ == 1.0
+    heavy = small(class_weight={as_list[0]: 3}).fit(X, y)
+    assert_same_model(heavy, small(class_weight={ranks[0]: 3}).fit(X, ranks[codes]))
+
+
+def test_numbers_of_other_dtypes_are_compared_exactly(data):
+    X, codes = data
+    ids = BIG + codes
+    clf = small().fit(X, ids)
+    assert clf.score(X, ids.astype(np.uint64)) == 1.0
+    # The second class has no float of its own.
+    assert clf.score(X, ids.astype(float)) == pytest.approx(40 / 60)
+    with pytest.raises(ValueError, match="not among the classes"):
+        clf.partial_fit(X, np.full(60, BIG + 4.0))
+
+
+MISSING = {
+    "None among strings": ["ape", None, "bee"],
+    "None among ints": np.array([1, None, 0], object),
+    "NaN among strings": np.array(["ape", np.nan, "bee"], object),
+    "NaN among floats": [0.0, np.nan, 1.0],
+    "NA": pd.Series([1, None, 0], dtype="Int64"),
+    "NA of strings": pd.Series(["ape", None, "bee"], dtype="string"),
+    "NaT": np.array(["2024-01-01", "NaT", "2024-01-02"], "datetime64[D]"),
+    "a Decimal's NaN": np.array([Decimal(1), Decimal("nan"), Decimal(2)]),
+    "a polars null": pl.Series([True, None, False]),
+    "a categorical's": pd.Series(["ape", None, "bee"]).astype("category"),
+}
+
+
+@pytest.mark.parametrize("y", MISSING.values(), ids=MISSING)
+def test_missing_labels_are_named(y):
+    X = np.zeros((3, 2))
+    with pytest.raises(ValueError, match="Input y contains NaN, None or another"):
+        small().fit(X, y)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        small().partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match="Input y_val contains NaN"):
+        small().fit(X, [0, 1, 0], X_val=X, y_val=y)
+    with pytest.raises(ValueError, match=r"(?s)classes must be a 1-D .*contains NaN"):
+        small().partial_fit(X, [0, 1, 0], classes=y)
+
+
+@pytest.mark.parametrize("y", [[1, "1", 2], np.array([1, "a", 2.5], object)])
+def test_labels_that_cannot_be_sorted_are_named(y):
+    with pytest.raises(ValueError, match=r"y has labels .* of the types .*int.*, str"):
+        small().fit(np.zeros((3, 2)), y)
+
+
+def test_accuracy_counts_unknown_labels_as_errors(data, names):
+    X, codes = data
+    clf = small().fit(X, names[codes])
+    y = names[codes].astype(object)
+    y[:15] = "dog"
+    assert clf.score(X, y) == 0.75
+    assert clf.score(X, y, sample_weight=np.arange(60) < 20) == 0.25
+
+
+def test_accuracy_of_multilabels_needs_all_of_a_sample(data, labels):
+    X, _ = data
+    clf = small(max_iter=100).fit(X, labels)
+    right = (clf.predict(X) == labels).all(axis=1)
+    assert clf.score(X, labels) == clf.score(X, sp.csr_array(labels)) == right.mean()
 
 
 LABEL_CONTAINERS = {
@@ -115,6 +226,46 @@ def test_column_vector_is_accepted_with_a_warning(data):
         clf = small().fit(X, codes[:, np.newaxis])
     assert_same_model(clf, small().fit(X, codes))
     assert clf.predict(X).shape == (60,)
+
+
+# --- Tables that are not numbers ---
+
+DAYS = pd.date_range("2024-01-01", periods=60)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"age": range(60), "day": DAYS}),
+        pd.DataFrame({"day": DAYS.tz_localize("UTC")}),
+        pd.DataFrame({"day": DAYS - DAYS[0]}),
+        pl.DataFrame({"age": range(60), "day": DAYS.to_numpy()}),
+        pl.DataFrame({"day": pl.Series(DAYS.to_numpy()).cast(pl.Date)}),
+    ],
+)
+def test_dates_are_refused_by_the_name_of_their_column(data, table):
+    _, codes = data
+    with pytest.raises(ValueError, match=r"dates or durations.*column 'day'.*Convert"):
+        small().fit(table, codes)
+
+
+@pytest.mark.parametrize("kind", ["datetime64[s]", "timedelta64[s]"])
+def test_arrays_of_dates_are_refused(data, kind):
+    X, codes = data
+    clf = small().fit(X[:, :1], codes)
+    dates = np.arange(60)[:, np.newaxis].astype(kind)
+    for call in (clf.predict, partial(small().fit, y=codes)):
+        with pytest.raises(ValueError, match="dates or durations"):
+            call(dates)
+
+
+def test_frames_that_cannot_be_read_are_refused(data):
+    X, codes = data
+    frame = pd.DataFrame(X, columns=["a", "b", "b", "c"])
+    with pytest.raises(ValueError, match="several columns with the same name: b"):
+        small().fit(frame, codes)
+    with pytest.raises(TypeError, match=r"pass X.collect\(\) instead"):
+        small().fit(pl.DataFrame(X).lazy(), codes)
 
 
 # --- Dense inputs ---------------------------------------------------------------------
