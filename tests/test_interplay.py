@@ -4,10 +4,13 @@ What a tool makes of the classifier is compared with the same made by hand, or w
 it is meant to bring about.
 """
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import sklearn
 from joblib import parallel_config
 from scipy.sparse import csr_array, issparse
 from sklearn.base import clone
@@ -16,22 +19,26 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_selection import RFECV, SelectFromModel
 from sklearn.frozen import FrozenEstimator
-from sklearn.inspection import permutation_importance
-from sklearn.metrics import log_loss
+from sklearn.inspection import partial_dependence, permutation_importance
+from sklearn.metrics import f1_score, log_loss, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
+    HalvingRandomSearchCV,
     KFold,
     StratifiedKFold,
+    TunedThresholdClassifierCV,
     cross_val_predict,
     cross_validate,
     learning_curve,
+    validation_curve,
 )
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.multioutput import ClassifierChain
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
@@ -152,26 +159,59 @@ def test_chain_gives_labels_to_the_networks_that_follow(clf, multilabel):
         inputs = np.column_stack([inputs, predicted])
 
 
-# --- Calibration, self-training, frozen networks --------------------------------------
+def test_multioutput_has_a_stream_per_output(clf):
+    outputs = np.column_stack([y, np.where(X[:, 0] > 0, "ripe", "raw")])
+    classes = [np.unique(column) for column in outputs.T]
+    multioutput, alone = MultiOutputClassifier(clf), [clone(clf), clone(clf)]
+    for chunk in np.split(np.arange(len(y)), 3):
+        multioutput.partial_fit(X[chunk], outputs[chunk], classes=classes)
+        for network, column, labels in zip(alone, outputs.T, classes, strict=True):
+            network.partial_fit(X[chunk], column[chunk], classes=labels)
+    for stream, network in zip(multioutput.estimators_, alone, strict=True):
+        assert_same_model(stream, network)
+    predicted = np.column_stack([network.predict(X) for network in alone])
+    np.testing.assert_array_equal(multioutput.predict(X), predicted, strict=True)
 
 
-def test_calibration_of_a_frozen_network_reduces_its_overconfidence():
+# --- Calibration, thresholds, self-training, frozen networks --------------------------
+
+needs_temperature = pytest.mark.skipif(
+    tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 8),
+    reason="this scikit-learn has no temperature scaling",
+)
+
+
+@pytest.fixture(scope="module")
+def overconfident():
+    """A network that has learned the noise of its data; other data and their labels."""
     rng = np.random.default_rng(0)
     features = rng.standard_normal((600, 10))
-    noisy = features[:, 0] + rng.standard_normal(600) > 0
-    fit, calibrate, test = np.split(np.arange(600), 3)
-    # Large enough to learn the noise
+    noisy = np.where(features[:, 0] + rng.standard_normal(600) > 0, "yes", "no")
     network = RMSpropMLPClassifier(
         alpha=0.0, weight_decay=0.0, max_iter=200, random_state=0
     )
-    network.fit(features[fit], noisy[fit])
+    network.fit(features[:200], noisy[:200])
+    return network, features[200:], noisy[200:]
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["sigmoid", "isotonic", pytest.param("temperature", marks=needs_temperature)],
+)
+def test_calibration_of_a_frozen_network_reduces_its_overconfidence(
+    overconfident, method
+):
+    network, features, noisy = overconfident
     before = params_of(network)
-    calibrated = CalibratedClassifierCV(FrozenEstimator(network))
-    calibrated.fit(features[calibrate], noisy[calibrate])
-    raw_loss = log_loss(noisy[test], network.predict_proba(features[test]))
-    calibrated_loss = log_loss(noisy[test], calibrated.predict_proba(features[test]))
+    calibrated = CalibratedClassifierCV(FrozenEstimator(network), method=method)
+    calibrated.fit(features[:200], noisy[:200])
+    raw_loss, calibrated_loss = (
+        log_loss(noisy[200:], model.predict_proba(features[200:]))
+        for model in (network, calibrated)
+    )
     assert raw_loss > 1
     assert calibrated_loss < 0.65
+    assert set(calibrated.predict(features)) == {"yes", "no"}
     np.testing.assert_array_equal(params_of(network), before)
 
 
@@ -187,6 +227,22 @@ def test_calibration_trains_a_network_per_fold_with_sample_weights(clf):
     probabilities = calibrated.predict_proba(X)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     assert calibrated.score(X, y) > 0.7
+
+
+def test_threshold_is_tuned_to_the_label_that_counts(clf):
+    # Two fifths of the figs, at random: their probability seldom exceeds 0.5.
+    is_chosen = np.random.default_rng(0).random(len(y)) < 0.4
+    labels = np.where((y == "fig") & is_chosen, "chosen", "other")
+    f1 = make_scorer(f1_score, pos_label="chosen")
+    tuned = TunedThresholdClassifierCV(
+        clf, scoring=f1, thresholds=20, cv=2, random_state=0
+    ).fit(X, labels)
+    network = clone(clf).fit(X, labels)
+    assert_same_model(tuned.estimator_, network)
+    above = network.predict_proba(X)[:, 0] >= tuned.best_threshold_
+    expected = np.where(above, "chosen", "other")
+    assert tuned.predict(X).tolist() == expected.tolist()
+    assert f1(tuned, X, labels) > f1(network, X, labels) + 0.2
 
 
 def test_self_training_adds_its_own_labels(clf):
@@ -262,19 +318,23 @@ def test_incremental_learning_curve_is_that_of_partial_fits(clf):
             assert test_scores[i, fold] == network.score(X[others], y[others])
 
 
-def test_permutation_importance_finds_the_feature_that_counts(clf):
-    rng = np.random.default_rng(0)
-    features = rng.standard_normal((200, 4))
-    clf.set_params(max_iter=40).fit(features, features[:, 2] > 0)
-    importance = permutation_importance(
-        clf, features, features[:, 2] > 0, n_repeats=3, random_state=0
-    ).importances_mean
-    assert importance[2] > 0.35
-    assert np.abs(np.delete(importance, 2)).max() < 0.1
+def test_validation_curve_is_that_of_fits(clf):
+    cv = KFold(2, shuffle=True, random_state=0)
+    sizes = [(), (2,), (8, 8)]
+    train_scores, test_scores = validation_curve(
+        clf, X, y, param_name="hidden_layer_sizes", param_range=sizes, cv=cv
+    )
+    for i, size in enumerate(sizes):
+        for fold, (rows, others) in enumerate(cv.split(X)):
+            network = clone(clf).set_params(hidden_layer_sizes=size)
+            network.fit(X[rows], y[rows])
+            assert train_scores[i, fold] == network.score(X[rows], y[rows])
+            assert test_scores[i, fold] == network.score(X[others], y[others])
 
 
-def test_halving_search_raises_max_iter(clf):
-    search = HalvingGridSearchCV(
+@pytest.mark.parametrize("search_class", [HalvingGridSearchCV, HalvingRandomSearchCV])
+def test_halving_search_raises_max_iter(clf, search_class):
+    search = search_class(
         clf,
         {"learning_rate": [1e-6, 0.001, 0.01, 0.02]},
         resource="max_iter",
@@ -291,6 +351,59 @@ def test_halving_search_raises_max_iter(clf):
     assert search.best_estimator_.n_iter_ == 8
     alone = clone(clf).set_params(**search.best_params_).fit(X, y)
     assert_same_model(search.best_estimator_, alone)
+
+
+# --- Selection and inspection of features ---------------------------------------------
+
+
+def weights_of_features(network):
+    """Return the sums of the absolute weights that leave each feature."""
+    return np.abs(network.coefs_[0]).sum(axis=1)
+
+
+@pytest.fixture
+def one_counts():
+    """A frame of standard normal features, and labels that only "c" decides."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.standard_normal((200, 4)), columns=list("abcd"))
+    return frame, np.where(frame["c"] > 0, "high", "low")
+
+
+@pytest.mark.parametrize(
+    ("selector_class", "params"),
+    [(RFECV, {"cv": 2}), (SelectFromModel, {"max_features": 1})],
+)
+def test_selection_by_weights_finds_the_feature_that_counts(
+    clf, one_counts, selector_class, params
+):
+    selector = selector_class(
+        clf.set_params(max_iter=40), importance_getter=weights_of_features, **params
+    )
+    model = make_pipeline(selector.set_output(transform="pandas"), clone(clf))
+    model.fit(*one_counts)
+    assert model[-1].feature_names_in_.tolist() == ["c"]
+    assert model.score(*one_counts) > 0.95
+
+
+def test_permutation_importance_finds_the_feature_that_counts(clf, one_counts):
+    clf.set_params(max_iter=40).fit(*one_counts)
+    importance = permutation_importance(
+        clf, *one_counts, n_repeats=3, random_state=0
+    ).importances_mean
+    assert importance[2] > 0.35
+    assert np.abs(np.delete(importance, 2)).max() < 0.1
+
+
+def test_partial_dependence_is_the_mean_of_predictions(clf, one_counts):
+    frame, labels = one_counts
+    clf.set_params(max_iter=40).fit(frame, labels)
+    found = partial_dependence(clf, frame, ["c"], grid_resolution=5)
+    by_hand = [
+        clf.predict_proba(frame.assign(c=value))[:, 1].mean()
+        for value in found["grid_values"][0]
+    ]
+    np.testing.assert_allclose(found["average"][0], by_hand)
+    assert (np.diff(by_hand) < 0).all()  # The second class is "low".
 
 
 # --- Frames ---------------------------------------------------------------------------
@@ -372,6 +485,55 @@ def test_column_transformer(clf, kind, sparse_threshold):
         model.predict_proba(frame), network.predict_proba(by_hand), atol=1e-6
     )
     assert model.score(frame, labels) > 0.9
+
+
+def test_search_with_several_metrics_over_the_columns_of_a_frame(clf):
+    frame = pd.DataFrame(X, columns=list("abcdef")).assign(fruit=pd.Categorical(y))
+    labels = np.where((y == "fig") ^ (frame["a"] > 0), "ripe", "raw")
+    columns = ColumnTransformer([("fruit", OneHotEncoder(), ["fruit"])])
+    f1 = make_scorer(f1_score, pos_label="ripe")
+    search = GridSearchCV(
+        Pipeline([("columns", columns), ("clf", clf.set_params(max_iter=20))]),
+        {"columns__remainder": ["drop", StandardScaler()], "clf__beta": [0.9, 0.99]},
+        scoring={"f1": f1, "loss": "neg_log_loss"},
+        refit="loss",
+        cv=2,
+    ).fit(frame, labels)
+    results = search.cv_results_
+    assert search.best_index_ == results["mean_test_loss"].argmax()
+    assert isinstance(search.best_params_["columns__remainder"], StandardScaler)
+    assert f1(search, frame, labels) > 0.8
+    for i, params in enumerate(results["params"]):
+        model = clone(search.estimator).set_params(**params)
+        for fold, (rows, others) in enumerate(StratifiedKFold(2).split(X, labels)):
+            model.fit(frame.iloc[rows], labels[rows])
+            score = f1(model, frame.iloc[others], labels[others])
+            assert results[f"split{fold}_test_f1"][i] == score
+
+
+# --- Subclasses -----------------------------------------------------------------------
+
+
+class Narrow(RMSpropMLPClassifier):
+    """A classifier with few parameters; the others have values of its own."""
+
+    def __init__(self, learning_rate=0.001, scoring="loss"):
+        super().__init__((8,), learning_rate=learning_rate, scoring=scoring, **FIXED)
+
+
+FIXED = {"early_stopping": True, "max_iter": 8, "random_state": 0}
+
+
+def test_subclass_with_fewer_parameters():
+    grid = {"learning_rate": [0.001, 0.05], "scoring": ["accuracy"]}
+    search = GridSearchCV(Narrow(), grid, cv=2).fit(X, y)
+    best = search.best_estimator_
+    assert best.get_params() == {"learning_rate": 0.05, "scoring": "accuracy"}
+    alike = RMSpropMLPClassifier((8,), **best.get_params(), **FIXED).fit(X, y)
+    assert_same_model(best, alike)
+    loaded = pickle.loads(pickle.dumps(best))
+    np.testing.assert_array_equal(loaded.predict(X), alike.predict(X), strict=True)
+    assert_same_model(clone(loaded).fit(X, y), alike)
 
 
 # --- Parallel backends ----------------------------------------------------------------
