@@ -311,7 +311,8 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             if self.standardize not in ("auto", encoding is not None):
                 raise ValueError(
                     "warm_start=True and partial_fit require the same standardize as "
-                    f"in the first call; it is now {self.standardize}."
+                    f"in the first call: it was {encoding is not None}, now it is "
+                    f"{self.standardize}. Restore it, or fit a new estimator."
                 )
             return encoding
         standardize = self.standardize

@@ -214,7 +214,9 @@ def test_it_stays_when_training_continues(data, standardize):
     clf.set_params(standardize=not standardize, warm_start=True)
     before = vars(clf).copy()
     for call in (clf.fit, clf.partial_fit):
-        with pytest.raises(ValueError, match=f"same standardize.* {not standardize}"):
+        with pytest.raises(
+            ValueError, match=f"standardize .*was {standardize}, .* {not standardize}"
+        ):
             call(X, y)
         assert vars(clf) == before
     # Predictions are those of the model as it was trained.
