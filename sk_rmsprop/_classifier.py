@@ -423,8 +423,8 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         if self.class_weight == "balanced":
             raise ValueError(
                 'class_weight="balanced" is not supported by partial_fit, which does '
-                "not see all of y. Pass a dict, for example from "
-                "sklearn.utils.class_weight.compute_class_weight."
+                "not see all of y. Pass a dict, such as dict(zip(classes, "
+                'compute_class_weight("balanced", classes=classes, y=sample_of_y))).'
             )
         if classes is None and self.__sklearn_is_fitted__():
             return self.classes_
@@ -507,7 +507,8 @@ def _class_weight_from_dict(class_weight, classes):
         weight = np.array([class_weight.get(label, 1) for label in labels], np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"class_weight={class_weight!r} is not valid: {error}"
+            f"class_weight must map class labels to numbers, got {class_weight!r}: "
+            f"{error}"
         ) from error
     if not (np.isfinite(weight).all() and (weight >= 0).all()):
         raise ValueError(

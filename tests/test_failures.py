@@ -284,6 +284,8 @@ BAD_CLASS_WEIGHTS = [
         {"X_val": X_VAL[Y_VAL == 1], "y_val": Y_VAL[Y_VAL == 1]},
         "zero for every validation",
     ),
+    (CALLS, {"b": 2.0}, {}, "class_weight must map class labels to numbers"),
+    (CALLS, {0: "a"}, {}, "class_weight must map class labels to numbers"),
     (PARTIAL_FITS, "balanced", {}, 'class_weight="balanced".*partial_fit'),
     *[
         (names, class_weight, THREE_LABELS, "class_weight is not .* for multilabel")
