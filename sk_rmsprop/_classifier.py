@@ -346,8 +346,10 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
             The most probable class of each sample; for multilabel `y`, 1 where the
             probability of a label exceeds 0.5, else 0.
         """
-        probabilities = self.predict_proba(X)
-        return self._fitted_loss().decode(probabilities, self.classes_)
+        loss = self._fitted_loss()
+        # Not from all probabilities at once: of many classes they fill the memory.
+        blocks = self._predict_blocks(X, loss.link)
+        return np.concatenate([loss.decode(block, self.classes_) for block in blocks])
 
     def score(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None

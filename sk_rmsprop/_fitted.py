@@ -146,6 +146,14 @@ class FittedMLP(ScikitLearnEstimator):
         state = self._state
         return self._network.predict(state.params, X, link, encoding=state.encoding)
 
+    def _predict_blocks(self, X, link):
+        """Yield the same in blocks of rows."""
+        X = validate_X(self, X, dtype=FLOAT_DTYPES)
+        state = self._state
+        blocks = self._network.blocks(state.params, X, link, encoding=state.encoding)
+        for _, outputs in blocks:
+            yield np.ascontiguousarray(outputs.T)
+
     def _fitted_attributes(self, network, target, result):
         """Return the attributes that make an estimator fitted."""
         state, n_iter, history = result.state, result.n_iter, list(result.history)

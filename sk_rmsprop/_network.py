@@ -96,16 +96,24 @@ class Network:
         return params.astype(dtype, copy=False)
 
     def predict(self, params, X, link=None, *, encoding=None):
-        """Return the outputs, of shape (n_samples, n_outputs): raw, or their `link`.
+        """Return the outputs, of shape (n_samples, n_outputs): see `blocks`."""
+        dtype = np.result_type(params, X)
+        result = np.empty((X.shape[0], self.layer_sizes[-1]), dtype)
+        for rows, raw in self.blocks(params, X, link, encoding=encoding):
+            result[rows] = raw.T
+        return result
 
-        `X` is encoded, if there is an `encoding`, and passed through the network in
-        blocks of rows, so that memory beyond the result is bounded. The dtype is the
+    def blocks(self, params, X, link=None, *, encoding=None):
+        """Yield the outputs in blocks of rows, so that memory is bounded.
+
+        `X` is encoded, if there is an `encoding`, and passed through the network. Each
+        item is a slice of the rows and their outputs, of shape (n_outputs, n_rows):
+        raw, or their `link`, in a buffer that the next block refills. The dtype is the
         wider one of `params` and `X`.
         """
         dtype = np.result_type(params, X)
         params = params.astype(dtype, copy=False)
         n_rows = X.shape[0]
-        result = np.empty((n_rows, self.layer_sizes[-1]), dtype)
         copied = X.dtype != dtype or encoding is not None
         copied &= isinstance(X, np.ndarray)
         row_bytes = dtype.itemsize * max(self.layer_sizes[0 if copied else 1 :])
@@ -125,8 +133,7 @@ class Network:
                 raw = forward(block)
             if link is not None:
                 link(raw)
-            result[start : start + block_size] = raw.T
-        return result
+            yield slice(start, start + block_size), raw
 
 
 class Forward:

@@ -181,7 +181,8 @@ class Epochs:
         X, params, batch_size = self.data.X, self.state.params, self.options.batch_size
         row_bytes = math.inf  # CSR: one batch at a time.
         if isinstance(X, np.ndarray):
-            row_bytes = X.shape[1] * params.itemsize
+            n_numbers = self.network.layer_sizes[0] + self.network.layer_sizes[-1]
+            row_bytes = n_numbers * params.itemsize
         batches, cost_gradients, parts = {}, {}, []
         for rows, *cut in batch_cuts(len(self.data.rows), batch_size, row_bytes):
             cut = n_batches, batch_size = tuple(cut)
@@ -338,21 +339,28 @@ class ValidationLoss:
 
     def __init__(self, network, data):
         self.network = network
-        self.X = data.X
-        n_samples, n_outputs = data.X.shape[0], network.layer_sizes[-1]
-        weight = np.ones(n_samples) if data.weight is None else data.weight
+        self.data = data
+        weight = np.ones(len(data.target)) if data.weight is None else data.weight
         self.weight = (weight / weight.sum()).astype(data.X.dtype)
-        target = np.empty((1, n_outputs, n_samples), data.X.dtype)
-        LOSSES[network.loss].write_target(data.target, target, 0.0)
-        self.target = target[0] * self.weight
 
     def __call__(self, state):
         """Return the loss in this state of training."""
-        raw = self.network.predict(state.params, self.X, encoding=state.encoding).T
-        with np.errstate(invalid="ignore"):  # See `Network.predict`.
-            return LOSSES[self.network.loss].value(
-                raw, self.target, self.weight, scratch_like(raw)
-            )
+        value = LOSSES[self.network.loss].value
+        blocks = self.network.blocks(state.params, self.data.X, encoding=state.encoding)
+        loss = 0.0
+        with np.errstate(invalid="ignore"):  # See `Network.blocks`.
+            for rows, raw in blocks:
+                target = self._weighted_target(rows, raw)
+                loss += value(raw, target, self.weight[rows], scratch_like(raw))
+        return loss
+
+    def _weighted_target(self, rows, raw):
+        """Return the target of some rows: of many classes, that of all is large."""
+        target = np.empty_like(raw)
+        LOSSES[self.network.loss].write_target(
+            self.data.target[rows], target[np.newaxis], 0.0
+        )
+        return np.multiply(target, self.weight[rows], out=target)
 
 
 class BestEpoch(NamedTuple):

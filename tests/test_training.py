@@ -1,5 +1,7 @@
 """Epochs, the batches they are made of, and when training stops."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -149,6 +151,34 @@ def test_cost_of_an_epoch_is_the_mean_over_its_samples(weight, shuffle):
     assert clf.loss_ == pytest.approx(np.average(losses, weights=weight))
 
 
+MANY_CLASSES = {
+    "fit": ("fit", {}, False),
+    "partial_fit": ("partial_fit", {}, False),
+    "validation split": ("fit", {"early_stopping": True}, False),
+    "validation data": ("fit", {}, True),
+    "accuracy": ("fit", {"scoring": "accuracy"}, True),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "validated"), MANY_CLASSES.values(), ids=MANY_CLASSES
+)
+def test_memory_does_not_grow_with_samples_times_classes(method, params, validated):
+    n_samples, n_classes = 10_000, 1000
+    X = np.random.default_rng(0).standard_normal((n_samples, 2))
+    y = np.arange(n_samples) % n_classes
+    data = {"X_val": X, "y_val": y} if validated else {}
+    data |= {"classes": np.arange(n_classes)} if method == "partial_fit" else {}
+    clf = RMSpropMLPClassifier(16, max_iter=1, validation_fraction=0.5, **params)
+    tracemalloc.start()
+    try:
+        getattr(clf, method)(X, y, **data).predict(X)
+        # A number for every class of every sample would take 80 MB, of half of them 40.
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
 # --- Clipping -------------------------------------------------------------------------
 
 
@@ -195,6 +225,18 @@ def test_validation_loss_of_multilabels_is_the_sum_over_labels(weight):
         log_loss(Y[:, k], probabilities[:, k], sample_weight=weight) for k in range(3)
     )
     assert clf.history_[-1]["validation_loss"] == pytest.approx(expected)
+
+
+def test_validation_loss_of_many_samples():
+    # Of 10,000 samples and 100 classes: more than fit into one block.
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((10_000, 3)), rng.integers(0, 100, 10_000)
+    weight = rng.uniform(0.5, 2, 10_000)
+    clf = RMSpropMLPClassifier(8, max_iter=1, random_state=0)
+    clf.fit(X, y, X_val=X[:-1], y_val=y[:-1], sample_weight_val=weight[:-1])
+    probabilities = clf.predict_proba(X[:-1])
+    expected = log_loss(y[:-1], probabilities, sample_weight=weight[:-1])
+    assert clf.history_[0]["validation_loss"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_validation_loss_is_finite_where_probabilities_are_0():
