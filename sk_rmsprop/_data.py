@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import check_array
 
-from sk_rmsprop._losses import LOSSES
+from sk_rmsprop._losses import LOSSES, at_most_1
 
 # Rows are gathered for several small batches at once, up to this many bytes: small
 # batches would otherwise pay the overhead of the calls for each one.
@@ -171,9 +171,7 @@ def check_sample_weight(sample_weight, n_samples, name):
 
 def balanced_class_weight(target, sample_weight, n_classes):
     """Return the weight of each class that makes their total weights equal."""
-    if sample_weight is not None:
-        sample_weight = sample_weight / sample_weight.max()
-    totals = np.bincount(target, sample_weight, minlength=n_classes)
+    totals = np.bincount(target, at_most_1(sample_weight), minlength=n_classes)
     # Only ratios matter. At most 1, they cannot overflow.
     smallest = totals[totals > 0].min()
     return np.divide(
@@ -190,7 +188,8 @@ def combined_weight(sample_weight, class_weight, target):
         return None
     # Only ratios matter. At most 1, no sum can overflow; scaled by a power of two, no
     # digit is lost.
-    return np.ldexp(weight, -np.frexp(weight.max())[1])
+    with np.errstate(under="ignore"):
+        return np.ldexp(weight, -np.frexp(weight.max())[1])
 
 
 def _product_of_weights(sample_weight, class_weight, target):
@@ -205,7 +204,8 @@ def _product_of_weights(sample_weight, class_weight, target):
     # The products overflow, or are subnormal and lose digits. Only ratios matter, so
     # scale both factors.
     class_weight = class_weight / (class_weight.max() or 1.0)
-    return (sample_weight / sample_weight.max()) * class_weight[target]
+    with np.errstate(under="ignore"):
+        return at_most_1(sample_weight) * class_weight[target]
 
 
 # --- The validation split ---

@@ -39,10 +39,10 @@ class Standardization:
         # StandardScaler does not center sparse data, but still computes the mean.
         scaler = StandardScaler(with_mean=isinstance(X, np.ndarray))
         block_size = max(1, BLOCK_BYTES // (X.shape[1] * X.dtype.itemsize))
-        if weight is not None:
-            weight = weight / weight[rows].max()
-            rows = rows[weight[rows] > MIN_WEIGHT]
         with np.errstate(all="ignore"):
+            if weight is not None:
+                weight = weight / weight[rows].max()
+                rows = rows[weight[rows] > MIN_WEIGHT]
             for start in range(0, len(rows), block_size):
                 block = rows[start : start + block_size]
                 scaler.partial_fit(
@@ -70,9 +70,10 @@ class Standardization:
 
     def raw_layer(self, coef, intercept):
         """Return the first layer for raw data that equals this one for standardized."""
-        raw_coef = coef * self.factor[:, np.newaxis]
-        shift = np.multiply(self.mean, self.factor, dtype=np.float64) @ coef
-        return raw_coef, (intercept - shift).astype(intercept.dtype)
+        with np.errstate(under="ignore"):
+            raw_coef = coef * self.factor[:, np.newaxis]
+            shift = np.multiply(self.mean, self.factor, dtype=np.float64) @ coef
+            return raw_coef, (intercept - shift).astype(intercept.dtype)
 
 
 def _for_scaler(X):

@@ -120,7 +120,7 @@ def _log_softmax(raw):
 
 
 def _log_frequencies(codes, weight, n_classes):
-    totals = np.bincount(codes, _at_most_1(weight), minlength=n_classes)
+    totals = np.bincount(codes, at_most_1(weight), minlength=n_classes)
     frequencies = totals / totals.sum()
     return np.log(np.maximum(frequencies, MIN_ODDS * frequencies.max()))
 
@@ -221,7 +221,7 @@ def _log_sigmoid(raw):
 
 
 def _logits_of_frequencies(labels, weight, n_labels):
-    frequencies = np.average(labels, axis=0, weights=_at_most_1(weight))
+    frequencies = np.average(labels, axis=0, weights=at_most_1(weight))
     lowest = MIN_ODDS / (1 + MIN_ODDS)
     return logit(np.clip(frequencies, lowest, 1 - lowest))
 
@@ -264,9 +264,12 @@ def _smooth(target, smoothing, n_values):
         np.add(target, smoothing / n_values, out=target)
 
 
-def _at_most_1(weight):
+def at_most_1(weight):
     """Return weights whose sums neither overflow nor vanish; only ratios matter."""
-    return None if weight is None else weight / weight.max()
+    if weight is None:
+        return None
+    with np.errstate(under="ignore"):
+        return weight / weight.max()
 
 
 LOSSES = {

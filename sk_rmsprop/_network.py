@@ -97,7 +97,7 @@ class Network:
 
     def predict(self, params, X, link=None, *, encoding=None):
         """Return the outputs, of shape (n_samples, n_outputs): see `blocks`."""
-        dtype = np.result_type(params, X)
+        dtype = np.promote_types(params.dtype, X.dtype)
         result = np.empty((X.shape[0], self.layer_sizes[-1]), dtype)
         for rows, raw in self.blocks(params, X, link, encoding=encoding):
             result[rows] = raw.T
@@ -111,7 +111,7 @@ class Network:
         raw, or their `link`, in a buffer that the next block refills. The dtype is the
         wider one of `params` and `X`.
         """
-        dtype = np.result_type(params, X)
+        dtype = np.promote_types(params.dtype, X.dtype)
         params = params.astype(dtype, copy=False)
         n_rows = X.shape[0]
         copied = X.dtype != dtype or encoding is not None
@@ -125,14 +125,15 @@ class Network:
             block = block.astype(dtype, copy=False)
             if forward is None or forward.batch_size != block.shape[0]:
                 forward = Forward(self, params, block.shape[0])
-            if encoding is not None:
-                block = encoding.apply(block)
-            # OpenBLAS was seen to flag an invalid operation in products of finite
-            # float32 numbers by a vector (SkylakeX kernels), now and then.
-            with np.errstate(invalid="ignore"):
+            # A probability may well underflow. And OpenBLAS was seen to flag an invalid
+            # operation in products of finite float32 numbers by a vector (SkylakeX
+            # kernels), now and then.
+            with np.errstate(under="ignore", invalid="ignore"):
+                if encoding is not None:
+                    block = encoding.apply(block)
                 raw = forward(block)
-            if link is not None:
-                link(raw)
+                if link is not None:
+                    link(raw)
             yield slice(start, start + block_size), raw
 
 

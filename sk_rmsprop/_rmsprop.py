@@ -187,7 +187,8 @@ class RMSprop:
         gradient = np.asarray(gradient, order=_memory_order(params))
         if np.may_share_memory(params, gradient):
             gradient = gradient.copy(order="K")
-        self.update_for(params, gradient)(learning_rate)
+        with np.errstate(under="ignore"):
+            self.update_for(params, gradient)(learning_rate)
 
     def update_for(
         self,

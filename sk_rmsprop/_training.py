@@ -341,14 +341,15 @@ class ValidationLoss:
         self.network = network
         self.data = data
         weight = np.ones(len(data.target)) if data.weight is None else data.weight
-        self.weight = (weight / weight.sum()).astype(data.X.dtype)
+        with np.errstate(under="ignore"):
+            self.weight = (weight / weight.sum()).astype(data.X.dtype)
 
     def __call__(self, state):
         """Return the loss in this state of training."""
         value = LOSSES[self.network.loss].value
         blocks = self.network.blocks(state.params, self.data.X, encoding=state.encoding)
         loss = 0.0
-        with np.errstate(invalid="ignore"):  # See `Network.blocks`.
+        with np.errstate(under="ignore", invalid="ignore"):  # See `Network.blocks`.
             for rows, raw in blocks:
                 target = self._weighted_target(rows, raw)
                 loss += value(raw, target, self.weight[rows], scratch_like(raw))

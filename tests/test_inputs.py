@@ -14,6 +14,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
+from sk_rmsprop import RMSpropMLPClassifier
+from sk_rmsprop._activations import ACTIVATIONS
 from tests import helpers
 from tests.helpers import assert_almost_same_model, assert_same_model, params_of
 
@@ -480,3 +482,41 @@ def test_samples_are_predicted_independently(data):
     probabilities = clf.predict_proba(many)
     np.testing.assert_allclose(probabilities[-60:], clf.predict_proba(X))
     np.testing.assert_allclose(probabilities[-1:], clf.predict_proba(X[-1:]))
+
+
+# --- Floating-point errors ------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("as_format", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_rounding_to_zero_is_no_error(
+    data, labels, activation, as_format, dtype, multilabel
+):
+    X, y = data
+    # Probabilities, activations and the weights of three samples underflow.
+    X = as_format((X * np.geomspace(1e-3, 1e4, 60)[:, np.newaxis]).astype(dtype))
+    y = labels if multilabel else y
+    weight = np.r_[1e-300, 1e-310, 1e-320, np.full(57, 1e5)]
+    for standardize, class_weight in [(False, None), (True, {0: 1e-9, 1: 3.0})]:
+        clf = RMSpropMLPClassifier(
+            hidden_layer_sizes=(4, 4),
+            activation=activation,
+            standardize=standardize,
+            class_weight=None if multilabel else class_weight,
+            learning_rate=0.1,
+            max_iter=3,
+            scoring="accuracy",
+            random_state=0,
+        )
+        with np.errstate(all="raise"):
+            clf.fit(X, y, weight, X_val=X, y_val=y, sample_weight_val=weight)
+            clf.set_params(early_stopping=True).fit(X, y, weight)
+            clf.set_params(early_stopping=False).partial_fit(X, y, sample_weight=weight)
+            for method in (clf.predict, clf.predict_proba, clf.predict_log_proba):
+                assert np.isfinite(method(X)).all()
+                assert np.isfinite(method(100 * X)).all()
+            clf.score(X, y, weight)
+            assert all(np.isfinite(coef).all() for coef in clf.coefs_)

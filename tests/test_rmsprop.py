@@ -550,6 +550,16 @@ def test_averages_are_never_subnormal_while_gradients_are_zero(beta, momentum):
     assert (state == 0).any(axis=1).all()
 
 
+def test_squares_that_round_to_zero_are_no_error():
+    w = np.ones(3, "float32")
+    optimizer = RMSprop(momentum=0.9, centered=True)
+    with np.errstate(all="raise"):
+        for _ in range(100):
+            optimizer.step(w, np.array([1e-30, 1e-22, 0], "float32"))
+    assert optimizer.square_average_[0] == 0
+    assert np.isfinite(w).all()
+
+
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("centered", [False, True])
 def test_what_is_flushed_in_float32_was_of_no_effect(momentum, centered):
