@@ -228,7 +228,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             validate=validate,
             callbacks=callbacks,
         )
-        self._check_score(result)
+        self._check_score(result, validate)
         self.__dict__.update(attributes(result))
         self._report_end(callbacks, result, options)
         return self
@@ -423,7 +423,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             return None
         return Validation(self, samples, held_out, class_weight, network, attributes)
 
-    def _check_score(self, result):
+    def _check_score(self, result, validate):
         """Raise if early stopping had no score to select an epoch by."""
         score = result.best_score
         if score is None or not math.isnan(score):
@@ -431,7 +431,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         if result.stop_reason != "interrupted":
             raise ValueError(
                 f"scoring={self.scoring!r} returned NaN after every epoch: early "
-                "stopping cannot select an epoch."
+                f"stopping cannot select an epoch.{validate.explanation()}"
             )
 
     def _report_end(self, callbacks, result, options):

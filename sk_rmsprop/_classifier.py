@@ -116,8 +116,9 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     scoring : str or callable, default="loss"
         Validation score: "loss" is the negated validation loss; otherwise the name of
         a scorer or a callable ``scorer(estimator, X, y)``. The validation loss uses
-        sample and class weights; a scorer gets sample weights only, and no samples of
-        weight 0.
+        sample and class weights. A scorer gets sample weights only, and only if it has
+        a parameter `sample_weight` (a scorer made by ``make_scorer``, if its metric
+        does); it gets no samples of weight 0.
     class_weight : dict or "balanced", default=None
         Weights of the classes, which multiply `sample_weight`. "balanced" makes the
         total weights of all classes in the training split equal.

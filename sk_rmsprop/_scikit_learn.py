@@ -8,6 +8,7 @@ that `FitCallbacks` never finds one to call.
 
 import copy
 import functools
+import inspect
 from collections.abc import Callable
 from typing import ClassVar, TypeVar, cast
 
@@ -242,6 +243,7 @@ class Validation:
         self.estimator = estimator
         self.fitted_attributes = fitted_attributes
         self.loss = ValidationLoss(network, data)
+        self.missing = samples.target.missing(rows)
         self.scorer = None
         if estimator.scoring != "loss":
             self.scorer = check_scoring(estimator, estimator.scoring)
@@ -250,7 +252,8 @@ class Validation:
             self.is_scorable = target.is_scorable
             self.y = (target.y if self.is_scorable else target.encoded)[rows]
             self.weights = {}
-            if samples.sample_weight is not None:
+            weighted = samples.sample_weight is not None
+            if weighted and _takes_sample_weight(self.scorer):
                 self.weights["sample_weight"] = samples.sample_weight[rows]
 
     def __call__(self, result):
@@ -266,4 +269,32 @@ class Validation:
         fitted.__dict__.pop("feature_names_in_", None)
         if not self.is_scorable:  # Then class numbers replace the labels.
             fitted.classes_ = np.arange(len(fitted.classes_))
-        return float(self.scorer(fitted, self.X, self.y, **self.weights))
+        try:
+            return float(self.scorer(fitted, self.X, self.y, **self.weights))
+        except ValueError as error:
+            raise ValueError(
+                f"scoring={self.estimator.scoring!r} failed on the validation set."
+                f"{self.explanation()} The error was: {error}"
+            ) from error
+
+    def explanation(self):
+        """Return why a score may be undefined, and what to do, as part of an error."""
+        if not len(self.missing):
+            return ""
+        return (
+            f" The validation set has no sample of the classes {self.missing}: pass "
+            "X_val and y_val with samples of all classes, increase "
+            'validation_fraction, or use scoring="loss".'
+        )
+
+
+def _takes_sample_weight(scorer):
+    """Return whether a scorer, or its metric if it is scikit-learn's, has weights."""
+    try:
+        signature = inspect.signature(getattr(scorer, "_score_func", scorer))
+    except (TypeError, ValueError):  # A callable without a signature.
+        return False
+    return any(
+        parameter.name == "sample_weight" or parameter.kind is parameter.VAR_KEYWORD
+        for parameter in signature.parameters.values()
+    )

@@ -17,7 +17,12 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification, make_multilabel_classification
-from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_selection import RFECV, SelectFromModel
 from sklearn.frozen import FrozenEstimator
@@ -87,6 +92,13 @@ def test_bagging_trains_on_the_samples_that_it_drew(clf):
         np.testing.assert_allclose(
             member.predict_proba(X), alone.predict_proba(X), atol=1e-6
         )
+
+
+@pytest.mark.parametrize("ensemble", [AdaBoostClassifier, BaggingClassifier])
+def test_ensembles_of_weighted_samples_take_any_scorer(clf, ensemble):
+    clf.set_params(early_stopping=True, scoring=lambda e, X, y: e.score(X, y))
+    model = ensemble(clf, n_estimators=2, random_state=0).fit(X, y)
+    assert all(member.validation_scores_ for member in model.estimators_)
 
 
 def test_voting_averages_probabilities(clf):

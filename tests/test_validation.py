@@ -5,12 +5,18 @@ test_failures; that samples of weight 0 are absent is in test_weights.
 """
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    log_loss,
+    make_scorer,
+)
 
 from tests import cases
 from tests.cases import CASES, Case, trained
@@ -201,6 +207,81 @@ def test_scorer_gets_the_sample_weight(data):
     scorer = Scorer()
     small(early_stopping=True, scoring=scorer).fit(*data)
     assert scorer.calls[0][3] == {}
+
+
+def hits(y, predicted):
+    """Return the number of right predictions: a metric without weights."""
+    return float((y == predicted).sum())
+
+
+def weighted_hits(y, predicted, **weights):
+    """Return the total weight of right predictions, or their number."""
+    return float(((y == predicted) * weights.get("sample_weight", 1.0)).sum())
+
+
+# Scorers, and whether they take sample weights
+SCORERS = {
+    "callable": (lambda e, X, y: hits(y, e.predict(X)), False),
+    "callable of weights": (
+        lambda e, X, y, sample_weight=None: weighted_hits(
+            y, e.predict(X), sample_weight=sample_weight
+        ),
+        True,
+    ),
+    "callable of anything": (
+        lambda e, X, y, **weights: weighted_hits(y, e.predict(X), **weights),
+        True,
+    ),
+    "partial": (partial(lambda k, e, X, y: k * hits(y, e.predict(X)), 1), False),
+    "make_scorer": (make_scorer(hits), False),
+    "make_scorer of anything": (make_scorer(weighted_hits), True),
+    "make_scorer of weights": (make_scorer(accuracy_score, normalize=False), True),
+}
+
+
+@pytest.mark.parametrize(("scoring", "weighted"), SCORERS.values(), ids=SCORERS)
+def test_sample_weight_is_passed_to_what_takes_it(data, val, scoring, weighted):
+    weight = np.linspace(1, 3, 40)
+    clf = small(scoring=scoring, early_stopping=True)
+    data = {"X_val": val[0], "y_val": val[1], "sample_weight_val": weight} | dict(
+        zip(("X", "y"), data, strict=True)
+    )
+    clf.fit(**data)
+    right = clf.predict(val[0]) == val[1]
+    expected = weight[right].sum() if weighted else right.sum()
+    assert clf.best_validation_score_ == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr", "neg_brier_score"])
+def test_scorer_that_needs_a_class_which_is_not_held_out(data, scoring):
+    X, y = data
+    y = np.where(np.arange(200) < 3, 7, y)  # 3 of 200: of 20 samples not even half.
+    clf = small(early_stopping=True, scoring=scoring)
+    match = rf"scoring='{scoring}' failed on the validation set.* \[7\].*X_val.*loss"
+    with pytest.raises(ValueError, match=match) as info:
+        clf.fit(X, y)
+    # The scorer's own words are told, too.
+    assert str(info.value).endswith(f"The error was: {info.value.__cause__}")
+    # Each of the remedies helps.
+    clf.fit(X, y, X_val=X, y_val=y)
+    clf.set_params(validation_fraction=0.5).fit(X, y)
+    clf.set_params(validation_fraction=0.1, scoring="loss").fit(X, y)
+
+
+def test_error_of_a_scorer_on_all_classes_blames_no_class(data):
+    clf = small(early_stopping=True, scoring=Scorer(ValueError("no score")))
+    with pytest.raises(ValueError, match=r"validation set. The error was: no score"):
+        clf.fit(*data)
+
+
+def test_score_that_is_never_a_number_tells_which_classes_lack(data, val):
+    clf = small(early_stopping=True, scoring=Scorer(*[np.nan] * 6))
+    rows = val[1] != 1
+    with pytest.raises(ValueError, match=r"NaN after every epoch.* classes \[1\]"):
+        clf.fit(*data, X_val=val[0][rows], y_val=val[1][rows])
+    Y, Y_val = np.eye(3, dtype=int)[data[1]], np.eye(3, dtype=int)[val[1]]
+    with pytest.raises(ValueError, match=r"NaN after every epoch.* classes \[1\]"):
+        clf.fit(data[0], Y, X_val=val[0][rows], y_val=Y_val[rows])
 
 
 def test_scorer_gets_an_estimator_fitted_so_far(data):
