@@ -372,11 +372,14 @@ class BestEpoch(NamedTuple):
     n_no_change: int = 0
 
     def after(self, score, state, tol):
-        """Return the best of this and a later state; ties keep the later one."""
+        """Return the best of this and a later state; ties keep the later one.
+
+        Any score is better than NaN, and of two that are NaN the later one is kept.
+        """
         unknown = self.score is None or math.isnan(self.score)
         best = -math.inf if unknown else self.score
         n_no_change = 0 if score - best > tol else self.n_no_change + 1
-        if score >= best or self.state is None:
+        if score >= best or unknown:
             return BestEpoch(score, state, n_no_change)
         return self._replace(n_no_change=n_no_change)
 

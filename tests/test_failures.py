@@ -599,6 +599,18 @@ def test_interrupt_with_early_stopping_keeps_the_best_epoch(monkeypatch):
     assert clf.cost_history_ == reference.cost_history_
 
 
+def test_interrupt_where_no_score_is_a_number_keeps_the_last_epoch():
+    case = CASES["default"]
+    scorer = Scorer(np.nan, np.nan, np.nan, KeyboardInterrupt())
+    clf = case.make(early_stopping=True, max_iter=50, scoring=scorer)
+    interrupted_fit(clf, **VALIDATION)
+    assert clf.n_iter_ == clf.best_epoch_ == 3
+    clf.set_params(early_stopping=False)
+    case.partial_fit(clf)
+    reference = case.partial_fit(case.fit(case.make(max_iter=3)))
+    assert clf.cost_history_ == reference.cost_history_
+
+
 @every_fit
 @pytest.mark.parametrize("where", PLACES)
 @pytest.mark.parametrize("early_stopping", [True, False])
