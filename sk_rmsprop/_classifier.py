@@ -503,8 +503,8 @@ def _class_weight_from_dict(class_weight, classes):
     unknown = [key for key in class_weight if key not in labels]
     if unknown and any(label not in class_weight for label in labels):
         raise ValueError(
-            f"class_weight={class_weight!r} is not valid: {unknown} are not among the "
-            f"classes {classes}."
+            f"class_weight must map class labels to numbers, got {class_weight!r}: "
+            f"{unknown} are not among the classes {classes}."
         )
     try:
         weight = np.array([class_weight.get(label, 1) for label in labels], np.float64)

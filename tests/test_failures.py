@@ -460,6 +460,15 @@ def test_useless_scorer(call, scorer):
 
 
 @every_fit
+def test_score_that_is_never_a_number(call):
+    # There would be no epoch to select, and nothing to return.
+    scorer = Scorer(*[np.nan] * 6)
+    clf = call.estimator().set_params(early_stopping=True, scoring=scorer)
+    match = "scoring=.*NaN after every epoch"
+    call.assert_changes_nothing(clf, ValueError, match, **VALIDATION)
+
+
+@every_fit
 def test_impossible_split(call):
     clf = call.estimator().set_params(early_stopping=True)
     match = "cannot hold out.*more .*X_val.*early_stopping=False"
