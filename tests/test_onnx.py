@@ -419,6 +419,15 @@ def test_strings_as_input(X, codes, convert):
         convert(clf, np.array([["a"] * 6]))
 
 
+def test_an_input_for_every_column(X, codes, convert):
+    # What skl2onnx makes of a frame; the layers need one array of all features.
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcdef"))
+    clf = make_classifier().fit(frame, codes)
+    with pytest.raises(RuntimeError, match=r"at most 1 input.*got 6"):
+        convert(clf, frame[:1])
+
+
 def test_importing_again(X, codes, run):
     clf = make_classifier().fit(X, codes)
     importlib.reload(sys.modules["sk_rmsprop.onnx"])
