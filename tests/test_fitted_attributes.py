@@ -33,6 +33,14 @@ def test_attributes_appear_with_fit(data):
     assert attributes_of(small().partial_fit(*data, classes=[0, 1, 2])) == fitted
 
 
+@pytest.mark.parametrize(
+    "name", ["coefs_", "n_layers_", "n_outputs_", "out_activation_", "loss_", "t_"]
+)
+def test_attributes_before_fit_say_that_it_is_missing(name):
+    with pytest.raises(AttributeError, match="RMSpropMLPClassifier is not fitted yet"):
+        getattr(small(), name)
+
+
 def test_attributes_mean_what_they_mean_in_mlpclassifier(data):
     X, codes = data
     options = {"max_iter": 4, "hidden_layer_sizes": (6, 5), "batch_size": 16}
