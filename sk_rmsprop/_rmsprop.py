@@ -199,7 +199,10 @@ class RMSprop:
         """Return the step as a callable bound to one pair of arrays.
 
         For loops that change and refill the same two arrays: everything that `step`
-        checks and prepares is done once, here.
+        checks and prepares is done once, here. The callable is also bound to the
+        options and to the state arrays of this moment, and does not notice that they
+        are replaced. Make a new one after changing an option, after `take_state`, and
+        after a `step` of parameters in another memory order.
 
         Parameters
         ----------
@@ -212,6 +215,12 @@ class RMSprop:
         -------
         callable
             ``update(learning_rate)`` takes one step.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `step`; also if the arrays share memory or differ in their order, or
+            `n_decayed` is invalid.
         """
         _check_arrays(params, gradient)
         _check_bound(params, gradient, n_decayed)
@@ -481,6 +490,11 @@ def _check_bound(params, gradient, n_decayed):
     if not gradient.flags[f"{_memory_order(params)}_CONTIGUOUS"]:
         raise ValueError(
             "gradient must be contiguous in the same order as params to be bound."
+        )
+    if np.may_share_memory(params, gradient):
+        raise ValueError(
+            "gradient must not share memory with params to be bound: the update would "
+            "overwrite it. Copy it first."
         )
     if n_decayed is None:
         return

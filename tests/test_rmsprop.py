@@ -488,6 +488,24 @@ def test_update_for_makes_the_steps_of_step(options, dtype, order):
     assert snapshot(optimizer) == snapshot(other)
 
 
+def test_update_for_after_taking_a_state_steps_from_there():
+    params, *gradients = random_arrays(6, (5,))
+    w, expected, gradient = params.copy(), params.copy(), gradients[0].copy()
+    optimizer, other = (RMSprop(**OPTIONS["all_options"]) for _ in range(2))
+    optimizer.update_for(w, gradient)(0.001)
+    other.step(expected, gradients[0], 0.001)
+    taken = RMSprop(**OPTIONS["all_options"])
+    taken.step(params.copy(), gradients[1])
+    for one in (optimizer, other):
+        one.take_state(taken)
+    update = optimizer.update_for(w, gradient)
+    for gradient[...] in gradients[2:]:
+        update(0.001)
+        other.step(expected, gradient, 0.001)
+    assert bits(w) == bits(expected)
+    assert snapshot(optimizer) == snapshot(other)
+
+
 def test_update_for_goes_on_from_earlier_steps():
     params, *gradients = random_arrays(7, (5,))
     w, expected = params.copy(), params.copy()
@@ -912,6 +930,16 @@ def test_update_for_refuses_a_gradient_that_is_not_laid_out_like_params(gradient
     # A copy of it would not see what is filled in later.
     arrays = [np.ones((3, 2)), gradient]
     check_refusal(RMSprop(), "update_for", arrays, ValueError, "gradient.*order")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_update_for_refuses_arrays_that_share_memory(first):
+    memory = np.ones(7)
+    for arrays in ([memory, memory], [memory[:4], memory[first + 2 :][:4]]):
+        check_refusal(RMSprop(), "update_for", arrays, ValueError, "share memory")
+    # Neighbors do not.
+    RMSprop().update_for(memory[:3], memory[3:6])(0.1)
+    np.testing.assert_array_equal(memory[3:], 1)
 
 
 def test_repr_shows_the_main_options_and_the_number_of_steps():
