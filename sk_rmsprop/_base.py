@@ -31,6 +31,7 @@ from sk_rmsprop._scikit_learn import (
     OneOf,
     StrOptions,
     Validation,
+    check_containers,
     check_params,
     unchanged_on_failure,
     validate_X,
@@ -265,6 +266,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
 
     def _samples(self, X, y, sample_weight, *, resumed, classes=None):
         """Return the training samples, checked and encoded."""
+        check_containers(X=X, y=y, sample_weight=sample_weight)
         dtype = self._state.params.dtype if resumed else FLOAT_DTYPES
         X = validate_X(self, X, dtype=dtype, order="C", reset=not resumed)
         target = self._encode_y(y, resumed=resumed, classes=classes)
@@ -280,6 +282,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             if sample_weight_val is not None:
                 raise ValueError("sample_weight_val needs X_val and y_val.")
             return None
+        check_containers(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
         X = validate_X(self, X_val, dtype=samples.X.dtype, order="C")
         target = self._encode_y_val(y_val, samples.target)
         check_consistent_length(X, target.encoded)

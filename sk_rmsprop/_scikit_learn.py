@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import ClassVar, TypeVar, cast
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import check_scoring
 from sklearn.utils._param_validation import (
@@ -41,6 +42,7 @@ __all__ = [
     "ScikitLearnEstimator",
     "StrOptions",
     "Validation",
+    "check_containers",
     "check_params",
     "unchanged_on_failure",
     "validate_X",
@@ -105,10 +107,29 @@ def _made_constraints(estimator_class):
 # --- Data ---
 
 
+def check_containers(**arguments):
+    """Raise a TypeError for what scikit-learn would not convert to a NumPy array.
+
+    Without ``array_api_dispatch`` it converts all array-likes, tensors included.
+    """
+    for name, value in arguments.items():
+        # Arrays of all libraries that scikit-learn dispatches to have this method.
+        if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
+            continue
+        if get_config()["array_api_dispatch"]:
+            kind = f"{type(value).__module__}.{type(value).__qualname__}"
+            raise TypeError(
+                f"{name} is a {kind}, which array_api_dispatch=True keeps as it is, "
+                "but sk_rmsprop computes with NumPy. Convert it, for example with "
+                f"numpy.asarray({name}), or set array_api_dispatch=False."
+            )
+
+
 def validate_X(estimator, X, *, dtype, order=None, reset=False):
     """Return X as an array of the features that the estimator knows."""
     if not reset and _is_valid(estimator, X, dtype):
         return X
+    check_containers(X=X)
     check_table(X)
     return validate_data(
         estimator, X, accept_sparse="csr", dtype=dtype, order=order, reset=reset

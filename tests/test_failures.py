@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import sklearn
 from scipy.sparse import csr_array
 from sklearn.base import clone
 
@@ -245,6 +246,66 @@ def test_failing_cold_fit_keeps_the_feature_names(frame, data):
     data = {"X": frame[["c", "b", "a"]]} | data
     CALLS["second fit"].assert_changes_nothing(clf, ValueError, None, **data)
     assert clf.predict(frame).shape == (65,)
+
+
+class Tensor:
+    """An array of another library, as far as it takes to be told from NumPy's."""
+
+    def __init__(self, array):
+        self.array = np.asarray(array)
+        self.shape = self.array.shape
+
+    def __len__(self):
+        return len(self.array)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array.astype(dtype or self.array.dtype)
+
+    def __dlpack__(self, **kwargs):
+        raise AssertionError("the array was read")
+
+
+@pytest.fixture
+def _dispatching(monkeypatch):
+    """Let scikit-learn keep arrays of other libraries as they are."""
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    try:
+        context = sklearn.config_context(array_api_dispatch=True)
+        context.__enter__()
+    except ImportError as error:
+        pytest.skip(str(error))
+    yield
+    context.__exit__(None, None, None)
+
+
+def assert_refuses_tensor(call, name, data):
+    clf, match = call.estimator(), rf"^{name} is a .*Tensor.* numpy.asarray\({name}\)"
+    call.assert_changes_nothing(clf, TypeError, match, **data)
+
+
+@pytest.mark.usefixtures("_dispatching")
+@every_call
+@pytest.mark.parametrize(
+    ("name", "good"), [("X", X), ("y", y), ("sample_weight", WEIGHT)]
+)
+def test_arrays_of_other_libraries(call, name, good):
+    assert_refuses_tensor(call, name, {name: Tensor(good)})
+
+
+@pytest.mark.usefixtures("_dispatching")
+@every_fit
+@pytest.mark.parametrize("name", ["X_val", "y_val", "sample_weight_val"])
+def test_validation_arrays_of_other_libraries(call, name):
+    data = VALIDATION | {"sample_weight_val": np.ones(40)}
+    assert_refuses_tensor(call, name, data | {name: Tensor(data[name])})
+
+
+@pytest.mark.usefixtures("_dispatching")
+def test_predicting_for_arrays_of_other_libraries():
+    clf = CALLS["second fit"].estimator()
+    for method in (clf.predict, clf.predict_proba, clf.predict_log_proba):
+        with pytest.raises(TypeError, match=r"^X is a .*Tensor.* numpy.asarray\(X\)"):
+            method(Tensor(X))
 
 
 # --- Bad parameters -------------------------------------------------------------------
