@@ -106,17 +106,17 @@ def _softmax_value_and_gradient(raw, target, weight, scratch):
 
 
 def _softmax(raw):
-    np.subtract(raw, raw.max(axis=0), out=raw)
+    np.subtract(raw, np.maximum.reduce(raw, 0), out=raw)
     np.exp(raw, out=raw)
-    np.divide(raw, raw.sum(axis=0), out=raw)
+    np.divide(raw, np.add.reduce(raw, 0), out=raw)
 
 
 def _log_softmax(raw):
     with np.errstate(over="ignore"):
-        np.subtract(raw, raw.max(axis=0), out=raw)
+        np.subtract(raw, np.maximum.reduce(raw, 0), out=raw)
     # The largest floats of opposite signs differ by more than a float can hold.
     np.maximum(raw, np.finfo(raw.dtype).min, out=raw)
-    np.subtract(raw, np.log(np.exp(raw).sum(axis=0)), out=raw)
+    np.subtract(raw, np.log(np.add.reduce(np.exp(raw), 0)), out=raw)
 
 
 def _log_frequencies(codes, weight, n_classes):
