@@ -252,7 +252,7 @@ def test_sample_weight_is_passed_to_what_takes_it(data, val, scoring, weighted):
     assert clf.best_validation_score_ == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr", "neg_brier_score"])
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr", "roc_auc_ovo"])
 def test_scorer_that_needs_a_class_which_is_not_held_out(data, scoring):
     X, y = data
     y = np.where(np.arange(200) < 3, 7, y)  # 3 of 200: of 20 samples not even half.
