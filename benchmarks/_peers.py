@@ -74,7 +74,7 @@ def our_classifier(hidden_layer_sizes, *, batch_size=200, **params):
 
     return RMSpropMLPClassifier(
         hidden_layer_sizes,
-        standardize=False,
+        numerical_encoding="none",
         alpha=0.0,
         weight_decay=0.0,
         batch_size=batch_size,

@@ -49,7 +49,7 @@ ABLATIONS = {
     "hidden_layer_sizes (128, 128)": {"hidden_layer_sizes": (128, 128)},
     "activation silu": {"activation": "silu"},
     "activation tanh": {"activation": "tanh"},
-    "standardize False": {"standardize": False},
+    "standardize False": {"numerical_encoding": "none"},
     "learning_rate 0.0025": {"learning_rate": 0.0025},
     "learning_rate 0.01": {"learning_rate": 0.01},
     "constant": {"learning_rate_schedule": "constant"},

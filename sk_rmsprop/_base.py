@@ -8,6 +8,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar, Self
@@ -20,10 +21,16 @@ from sklearn.utils import check_consistent_length, check_random_state
 
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._data import Samples, check_sample_weight, split
-from sk_rmsprop._encoding import Standardization
-from sk_rmsprop._fitted import FLOAT_DTYPES, FittedMLP, MatrixLike
+from sk_rmsprop._encoding import NUMERICAL_ENCODINGS, Encoding
+from sk_rmsprop._fitted import FittedMLP, MatrixLike
 from sk_rmsprop._network import Network
 from sk_rmsprop._rmsprop import RMSprop
+from sk_rmsprop._rules import (
+    auto_alpha,
+    auto_batch_size,
+    auto_max_iter,
+    auto_sparse_factor,
+)
 from sk_rmsprop._schedules import SCHEDULES
 from sk_rmsprop._scikit_learn import (
     FitCallbacks,
@@ -33,8 +40,8 @@ from sk_rmsprop._scikit_learn import (
     Validation,
     check_containers,
     check_params,
+    read_X,
     unchanged_on_failure,
-    validate_X,
     validating_parameters,
 )
 from sk_rmsprop._training import (
@@ -51,36 +58,16 @@ from sk_rmsprop._training import (
 # size of saved models then do not grow with the length of a stream.
 MAX_STREAM_HISTORY = 1000
 
+# Up to here dtype="auto" trains in float64: all guarantees hold to 1e-7 then. Larger
+# data take half the time and memory in float32.
+MAX_DOUBLE_SAMPLES = 1000
+
+# A column with more categories than this, and than half of the samples, gets a warning.
+MIN_IDENTIFIERS = 20
+
 # The frames between a warning and the user's call of `fit`: the two that raise it, and
 # the two decorators of `fit`.
 WARNING_STACKLEVEL = 5
-
-# The "auto" rules, found by the study in benchmarks/defaults.py. They count samples and
-# ignore weights, so that weight 2 and two copies can differ; but up to 300 samples the
-# epochs and the penalty are constant, and up to 64 samples are one batch.
-
-
-def auto_batch_size(n_samples, n_features):
-    """Return the mini-batch size: 32, and more for many samples or many features.
-
-    It is then a thousandth of the samples or an eighth of the features, rounded up to a
-    power of two, and at most 256. An update passes through all weights, however small
-    its batch is: with many features small batches would spend their time on that.
-    """
-    if n_samples <= 64:
-        return n_samples
-    wanted = max(n_samples / 1000, n_features / 8)
-    return min(max(32, 2 ** math.ceil(math.log2(wanted))), 256)
-
-
-def auto_max_iter(n_samples):
-    """Return the number of epochs that visit 30,000 samples, from 20 to 100."""
-    return min(max(20, math.ceil(30_000 / n_samples)), 100)
-
-
-def auto_alpha(n_samples):
-    """Return the L2 penalty: that of a prior worth a few samples, at most 0.01."""
-    return min(3 / n_samples, 0.01)
 
 
 class BaseRMSpropMLP(FittedMLP, ABC):
@@ -92,7 +79,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             Interval(Integral, 1, None, closed="left"),
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "standardize": ["boolean", StrOptions({"auto"})],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "numerical_encoding": [StrOptions(set(NUMERICAL_ENCODINGS))],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "beta": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
@@ -170,9 +159,10 @@ class BaseRMSpropMLP(FittedMLP, ABC):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The training data. float32 is trained in float32, anything else in
-            float64. A C-ordered array of one of these is not copied.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            The training data. Missing values (NaN, None, NA, null) are supported in
+            dense data. A C-ordered array of any real dtype is not copied, a data frame
+            is read once.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The target values. For classification, class labels of any type; a 2-D
             array of zeros and ones is multilabel.
@@ -211,13 +201,14 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         rows, held_out = self._split(samples, seed, given)
         class_weight = self._class_weight(samples, rows)
         data = samples.data(rows, class_weight)
-        encoding = self._encoding(data, resumed)
-        network = self._make_network(data.X.shape[1], samples.target, resumed)
+        encoding = self._encoding(samples.table, data, resumed)
+        network = self._make_network(encoding.n_inputs, samples.target, resumed)
         state = self._make_state(network, encoding, seed, data, resumed)
-        options = self._options(data, len(rows), auto_max_iter(len(rows)))
+        auto_epochs = auto_max_iter(len(rows))
+        options = self._options(data, encoding.n_inputs, len(rows), auto_epochs)
         attributes = partial(self._fitted_attributes, network, samples.target)
         validate = self._validation(
-            samples, held_out, given, class_weight, network, attributes
+            samples, held_out, given, class_weight, network, attributes, state
         )
         callbacks = FitCallbacks(self, options, attributes, X, y, sample_weight)
         result = train(
@@ -248,12 +239,15 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         samples = self._samples(X, y, sample_weight, resumed=resumed, classes=classes)
         class_weight = self._class_weight(samples)
         data = samples.data(samples.rows(class_weight, "sample"), class_weight)
-        encoding = self._encoding(data, resumed)
-        network = self._make_network(data.X.shape[1], samples.target, resumed)
+        weight = samples.plain_weight(class_weight)
+        encoding = self._encoding(
+            samples.table, data, resumed, chunk_weight=weight, is_chunk=True
+        )
+        network = self._make_network(encoding.n_inputs, samples.target, resumed)
         state = self._make_state(network, encoding, seed, data, resumed)
         # A small chunk does not mean a small data set.
         n_samples = max(len(data.rows), state.n_samples // max(1, state.n_epochs))
-        options = self._options(data, n_samples, state.n_planned)
+        options = self._options(data, encoding.n_inputs, n_samples, state.n_planned)
         record = Epochs(network, state, data, options).run()
         history = [*self._kept_history(resumed, MAX_STREAM_HISTORY - 1), record]
         result = TrainingResult(state, history, 1)
@@ -267,12 +261,12 @@ class BaseRMSpropMLP(FittedMLP, ABC):
     def _samples(self, X, y, sample_weight, *, resumed, classes=None):
         """Return the training samples, checked and encoded."""
         check_containers(X=X, y=y, sample_weight=sample_weight)
-        dtype = self._state.params.dtype if resumed else FLOAT_DTYPES
-        X = validate_X(self, X, dtype=dtype, order="C", reset=not resumed)
+        table = self._state.encoding.table if resumed else None
+        table, X = read_X(self, X, table, order="C")
         target = self._encode_y(y, resumed=resumed, classes=classes)
         check_consistent_length(X, target.encoded)
         weight = check_sample_weight(sample_weight, X.shape[0], "sample_weight")
-        return Samples(X, target, weight)
+        return Samples(table, X, target, weight)
 
     def _given_validation(self, X_val, y_val, sample_weight_val, samples):
         """Return the samples that `fit` was given for validation, or None."""
@@ -283,11 +277,11 @@ class BaseRMSpropMLP(FittedMLP, ABC):
                 raise ValueError("sample_weight_val needs X_val and y_val.")
             return None
         check_containers(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
-        X = validate_X(self, X_val, dtype=samples.X.dtype, order="C")
+        table, X = read_X(self, X_val, samples.table, order="C", name="X_val")
         target = self._encode_y_val(y_val, samples.target)
         check_consistent_length(X, target.encoded)
         weight = check_sample_weight(sample_weight_val, X.shape[0], "sample_weight_val")
-        return Samples(X, target, weight)
+        return Samples(table, X, target, weight)
 
     def _split(self, samples, seed, given):
         """Return the rows of the training and of the validation split, or None."""
@@ -307,23 +301,64 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             )
         return rows, held_out
 
-    def _encoding(self, data, resumed):
-        """Return how samples enter the network: by the statistics of the first call."""
+    def _encoding(self, table, data, resumed, *, chunk_weight=None, is_chunk=False):
+        """Return how samples enter the network.
+
+        The data of the first call decide. The scales of a stream follow its data, with
+        weights that mean the same in every chunk.
+        """
+        X, rows, weight = data.X, data.rows, data.weight
         if resumed:
             encoding = self._state.encoding
-            if self.standardize not in ("auto", encoding is not None):
-                raise ValueError(
-                    "warm_start=True and partial_fit require the same standardize as "
-                    f"in the first call: it was {encoding is not None}, now it is "
-                    f"{self.standardize}. Restore it, or fit a new estimator."
+            self._check_same("numerical_encoding", encoding.numerical, auto=None)
+            if is_chunk and encoding.moments is not None and not self._state.n_planned:
+                return encoding.following(X, rows, chunk_weight)
+            # A loaded one may be mapped from a file.
+            return encoding if encoding.mean.flags.owndata else encoding.copy()
+        is_stream = is_chunk and self.max_iter == "auto"
+        follows = is_stream and self.numerical_encoding == "auto"
+        encoding = Encoding.of(
+            table,
+            X,
+            rows,
+            chunk_weight if follows else weight,
+            self.numerical_encoding,
+            sparse_factor=auto_sparse_factor(len(rows), X.shape[1]),
+            is_stream=is_stream,
+            follows=follows,
+        )
+        for categories in encoding.categories:
+            n_categories = categories.n_occurring
+            if n_categories > max(len(rows) / 2, MIN_IDENTIFIERS):
+                warnings.warn(
+                    f"X has {n_categories} categories among {len(rows)} "
+                    f"samples in {table.describe(categories.column)}. Identifiers and "
+                    "free text do not generalize: drop the column, or encode it.",
+                    stacklevel=WARNING_STACKLEVEL,
                 )
-            return encoding
-        standardize = self.standardize
-        if standardize == "auto":
-            standardize = isinstance(data.X, np.ndarray)
-        if not standardize:
-            return None
-        return Standardization.of(data.X, data.rows, data.weight)
+        return encoding
+
+    def _check_same(self, name, fitted, auto="auto"):
+        """Raise if a parameter is neither what it was in the first call nor "auto"."""
+        if getattr(self, name) not in (auto, fitted):
+            raise ValueError(
+                f"warm_start=True and partial_fit require the same {name} as in the "
+                f"first call: it was {fitted!r}, now it is {getattr(self, name)!r}. "
+                "Restore it, or fit a new estimator."
+            )
+
+    def _params_dtype(self, data, resumed):
+        """Return the dtype of parameters and arithmetic."""
+        if resumed:
+            dtype = self._state.params.dtype
+            self._check_same("dtype", dtype.name)
+            return dtype
+        if self.dtype != "auto":
+            return np.dtype(self.dtype)
+        is_small = len(data.rows) <= MAX_DOUBLE_SAMPLES
+        return np.dtype(
+            np.float64 if is_small and data.X.dtype != np.float32 else np.float32
+        )
 
     def _make_network(self, n_inputs, target, resumed):
         hidden = self.hidden_layer_sizes
@@ -366,14 +401,16 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             centered=self.centered,
             weight_decay=self.weight_decay,
         )
+        dtype = self._params_dtype(data, resumed)
         if resumed:
             optimizer.take_state(self._state.optimizer)
-            return self._state.copy(optimizer)
+            return replace(self._state.copy(optimizer), encoding=encoding)
         bit_generator = np.random.PCG64(seed)
         params = network.initial_params(
             np.random.Generator(bit_generator),
-            data.X.dtype,
+            dtype,
             output_bias=data.initial_bias(network),
+            absent_inputs=encoding.absent_inputs,
         )
         return TrainingState(params, optimizer, encoding, seed, bit_generator.state)
 
@@ -386,7 +423,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             stop -= 1  # Epochs after the best one
         return self.history_[0 if limit is None else max(0, stop - limit) : stop]
 
-    def _options(self, data, n_samples, auto_epochs):
+    def _options(self, data, n_inputs, n_samples, auto_epochs):
         """Return the options of training.
 
         `n_samples` is the number that "auto" uses in the rule of `alpha`, and
@@ -396,9 +433,11 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         max_iter = auto_epochs if self.max_iter == "auto" else int(self.max_iter)
         batch_size, alpha = self.batch_size, self.alpha
         if batch_size == "auto":
-            batch_size = auto_batch_size(len(data.rows), data.X.shape[1])
+            batch_size = auto_batch_size(len(data.rows), n_inputs)
         if alpha == "auto":
-            alpha = 0.0 if max_iter is None else auto_alpha(n_samples)
+            # Rare features would be pulled to 0 in every step that they are not in.
+            is_free = max_iter is None or not isinstance(data.X, np.ndarray)
+            alpha = 0.0 if is_free else auto_alpha(n_samples)
         max_norm = self.max_grad_norm
         # Python floats: with NumPy's float64 numbers float32 arithmetic would widen.
         return Options(
@@ -417,14 +456,18 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             verbose=bool(self.verbose),
         )
 
-    def _validation(self, samples, held_out, given, class_weight, network, attributes):
+    def _validation(
+        self, samples, held_out, given, class_weight, network, attributes, state
+    ):
         """Return the validation of a `fit`, or None."""
         if given is not None:
-            rows = given.rows(class_weight, "validation sample")
-            return Validation(self, given, rows, class_weight, network, attributes)
-        if held_out is None:
+            samples, rows = given, given.rows(class_weight, "validation sample")
+        elif held_out is not None:
+            rows = held_out
+        else:
             return None
-        return Validation(self, samples, held_out, class_weight, network, attributes)
+        dtype = state.params.dtype
+        return Validation(self, samples, rows, class_weight, network, attributes, dtype)
 
     def _check_score(self, result, validate):
         """Raise if early stopping had no score to select an epoch by."""

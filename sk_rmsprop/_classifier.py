@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import check_consistent_length
 
 from sk_rmsprop._base import BaseRMSpropMLP
-from sk_rmsprop._data import Target, balanced_class_weight
+from sk_rmsprop._data import Target, balanced_class_weight, class_weight_from_dict
 from sk_rmsprop._fitted import MatrixLike
 from sk_rmsprop._labels import (
     as_labels,
@@ -30,7 +30,8 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     cross-entropy by mini-batch RMSprop (see `RMSprop` for its formula). It is a
     scikit-learn estimator throughout: it works in a ``Pipeline`` and under
     ``GridSearchCV``, supports ``partial_fit``, sample weights and sparse input, and
-    continues training exactly after it has been pickled.
+    continues training exactly after it has been pickled. Data frames are used as they
+    are, with missing values and categories.
 
     The defaults are meant to be good without tuning, for tabular data with a few
     hundred to a few hundred thousand samples: one wide hidden layer, standardized
@@ -47,13 +48,22 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
             "logistic", "identity"}, default="relu"
         Activation function of the hidden layers. "gelu" is the exact one, with the
         error function.
-    standardize : bool or "auto", default="auto"
-        Whether to standardize each feature to zero mean and unit variance before it
-        enters the network. Means and variances are computed once, with sample weights,
-        from the data of the first call (with early stopping, the training split) and
-        then kept. `X` is neither copied nor densified; `coefs_` and `intercepts_` apply
-        to `X` itself. "auto" standardizes dense data only: rare features, such as the
-        words of a text, would get too much weight.
+    categorical_features : array-like or "from_dtype", default="from_dtype"
+        The categorical columns: "from_dtype" are those of a data frame with a
+        categorical dtype or with strings; otherwise a mask, indices or names, or None.
+        Each category is an input, the most frequent 255 of a column and one for all
+        rarer ones; a missing value is a category, and unknown ones are all zeros.
+    numerical_encoding : {"auto", "none", "standard"}, default="auto"
+        How numbers enter the network. "standard" standardizes each column to zero mean
+        and unit variance, by the weighted statistics of the first call (with early
+        stopping, of the training split). "auto" leaves columns of two values, one of
+        them 0, uncentered, and in sparse data also columns with mostly zeros: see the
+        user guide. Missing numbers are 0 then, and columns that had any in the first
+        call have an input that says so.
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        Dtype of parameters and training. "auto" is float32 for float32 `X` and for
+        more than 1,000 training samples. Probabilities are float64 unless `X` and the
+        parameters are float32.
     learning_rate : float, default=0.005
         Initial learning rate (with "one_cycle", the highest one). One update changes a
         weight by about this much.
@@ -81,7 +91,7 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         divided by the number of samples, so its effect does not depend on
         `batch_size`. Biases are not penalized. "auto" is ``min(3 / n_samples, 0.01)``,
         where `n_samples` counts the training samples; in `partial_fit`, the larger of
-        this chunk and the average epoch so far.
+        this chunk and the average epoch so far. For sparse `X` it is 0.
     weight_decay : float, default=0.03
         Decoupled weight decay: weights (not biases) are multiplied by
         ``1 - learning_rate * weight_decay`` before every update.
@@ -94,8 +104,8 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         Clip the global L2 norm of the gradient to this value. None disables clipping.
     batch_size : int or "auto", default="auto"
         Mini-batch size, at most the number of samples. "auto" uses all samples up to
-        64; otherwise ``max(n_samples / 1000, n_features / 8)`` rounded up to a power
-        of two and clipped to [32, 256].
+        64; otherwise ``max(n_samples / 1000, n_inputs / 8)`` rounded up to a power
+        of two and clipped to [32, 256], where `n_inputs` counts encoded features.
     max_iter : int or "auto", default="auto"
         Maximum number of epochs of a `fit`. "auto" is ``ceil(30_000 / n_samples)``
         clipped to [20, 100]. If `partial_fit` is called before any `fit`, the number
@@ -141,10 +151,13 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if all of them are strings.
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights of the layers: views into the parameters of the model. With
-        `standardize` the first is computed from them, so that it applies to `X` itself.
+        Weights of the layers: views into the parameters of the model. The first has a
+        row for each input, see `encoding_`.
     intercepts_ : list of ndarray of shape (fan_out,)
         Biases of the layers, likewise.
+    encoding_ : Encoding
+        ``encoding_.transform(X)`` returns the inputs of the network, and
+        ``encoding_.get_feature_names_out()`` their names.
     n_layers_ : int
         Number of layers, including input and output.
     n_outputs_ : int
@@ -243,7 +256,9 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         hidden_layer_sizes: int | Sequence[int] | NDArray[np.integer] = (256,),
         *,
         activation: str = "relu",
-        standardize: bool | Literal["auto"] = "auto",
+        categorical_features: ArrayLike | Literal["from_dtype"] | None = "from_dtype",
+        numerical_encoding: str = "auto",
+        dtype: Literal["auto", "float32", "float64"] = "auto",
         learning_rate: float = 0.005,
         beta: float = 0.9,
         epsilon: float = 1e-8,
@@ -271,7 +286,9 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
-        self.standardize = standardize
+        self.categorical_features = categorical_features
+        self.numerical_encoding = numerical_encoding
+        self.dtype = dtype
         self.learning_rate = learning_rate
         self.beta = beta
         self.epsilon = epsilon
@@ -307,9 +324,15 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     ) -> Self:
         """Train for one epoch on a chunk of data, continuing from the current state.
 
+        With a number as `max_iter`, means and standard deviations of the features are
+        those of the first call. With the defaults of `max_iter` and
+        `numerical_encoding`, and no `fit` before, they follow the data. Categories are
+        always those of the first call, or of the dtype of a data frame, and only
+        columns with missing values in the first call have an input that says so.
+
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             The data; see `fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             The labels; not all classes need to occur.
@@ -338,7 +361,7 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -359,7 +382,7 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             The samples.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             True labels. Unknown ones count as errors; of multilabel `y`, all labels of
@@ -385,7 +408,7 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -404,7 +427,7 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             The samples.
 
         Returns
@@ -488,33 +511,10 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
                 "class_weight is not supported for multilabel y; use sample_weight."
             )
         if isinstance(self.class_weight, dict):
-            return _class_weight_from_dict(self.class_weight, classes)
+            return class_weight_from_dict(self.class_weight, classes)
         if rows is None:
             return None
         weight = samples.sample_weight
         return balanced_class_weight(
             codes[rows], None if weight is None else weight[rows], len(classes)
         )
-
-
-def _class_weight_from_dict(class_weight, classes):
-    """Return the weight of each class, 1 where the dict has none."""
-    labels = classes.astype(object).tolist()
-    unknown = [key for key in class_weight if key not in labels]
-    if unknown and any(label not in class_weight for label in labels):
-        raise ValueError(
-            f"class_weight must map class labels to numbers, got {class_weight!r}: "
-            f"{unknown} are not among the classes {classes}."
-        )
-    try:
-        weight = np.array([class_weight.get(label, 1) for label in labels], np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"class_weight must map class labels to numbers, got {class_weight!r}: "
-            f"{error}"
-        ) from error
-    if not (np.isfinite(weight).all() and (weight >= 0).all()):
-        raise ValueError(
-            f"class_weight must be finite and not negative, got {class_weight!r}."
-        )
-    return weight

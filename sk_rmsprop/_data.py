@@ -12,7 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import check_array
 
+from sk_rmsprop._encoding import Encoder
 from sk_rmsprop._losses import LOSSES, at_most_1
+from sk_rmsprop._tables import Table
 
 # Rows are gathered for several small batches at once, up to this many bytes: small
 # batches would otherwise pay the overhead of the calls for each one.
@@ -76,13 +78,16 @@ class Samples(NamedTuple):
 
     Attributes
     ----------
+    table : Table
+        What the columns of the data are.
     X : ndarray or CSR array of shape (n_samples, n_features)
-        A dense one is C-ordered.
+        Numbers of any real dtype; an array is C-ordered.
     target : Target
     sample_weight : ndarray of shape (n_samples,) or None
         In float64.
     """
 
+    table: Table
     X: object
     target: Target
     sample_weight: np.ndarray | None
@@ -102,6 +107,16 @@ class Samples(NamedTuple):
                 f"sample_weight and class_weight together are zero for every {name}."
             )
         return rows
+
+    def plain_weight(self, class_weight):
+        """Return the product of both weights as they are, or None if there are none."""
+        if class_weight is None:
+            return self.sample_weight
+        weight = class_weight[self.target.encoded]
+        if self.sample_weight is None:
+            return weight
+        with np.errstate(all="ignore"):
+            return self.sample_weight * weight
 
     def data(self, rows, class_weight):
         """Return the `Data` of some rows, with class weights multiplied in."""
@@ -173,6 +188,29 @@ def check_sample_weight(sample_weight, n_samples, name):
         raise ValueError(f"Negative values in data passed to {name}.")
     if not weight.any():
         raise ValueError(f"{name} is zero for every sample.")
+    return weight
+
+
+def class_weight_from_dict(class_weight, classes):
+    """Return the weight of each class, 1 where the dict has none."""
+    labels = classes.astype(object).tolist()
+    unknown = [key for key in class_weight if key not in labels]
+    if unknown and any(label not in class_weight for label in labels):
+        raise ValueError(
+            f"class_weight must map class labels to numbers, got {class_weight!r}: "
+            f"{unknown} are not among the classes {classes}."
+        )
+    try:
+        weight = np.array([class_weight.get(label, 1) for label in labels], np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"class_weight must map class labels to numbers, got {class_weight!r}: "
+            f"{error}"
+        ) from error
+    if not (np.isfinite(weight).all() and (weight >= 0).all()):
+        raise ValueError(
+            f"class_weight must be finite and not negative, got {class_weight!r}."
+        )
     return weight
 
 
@@ -278,7 +316,7 @@ class Batches:
     ----------
     data : Data
     network : Network
-    encoding : Standardization or None
+    encoding : Encoding
     n_batches, batch_size : int
     label_smoothing : float
     dtype : dtype
@@ -289,7 +327,6 @@ class Batches:
         self, data, network, encoding, n_batches, batch_size, label_smoothing, dtype
     ):
         self.data = data
-        self.encoding = encoding
         self.label_smoothing = label_smoothing
         self.write_target = LOSSES[network.loss].write_target
         n_rows, n_outputs = n_batches * batch_size, network.layer_sizes[-1]
@@ -300,9 +337,15 @@ class Batches:
         self.bounds = [
             slice(i * batch_size, (i + 1) * batch_size) for i in range(n_batches)
         ]
+        self.encoder = Encoder(encoding, data.X.dtype, dtype)
         if isinstance(data.X, np.ndarray):
-            self.X = np.empty((n_rows, data.X.shape[1]), dtype)
+            self.X = np.empty((n_rows, encoding.n_inputs), dtype)
             self.X_batches = [self.X[bounds] for bounds in self.bounds]
+            shape, source = (n_rows, data.X.shape[1]), data.X.dtype
+            # Numbers alone are encoded in place.
+            in_place = (shape, source) == (self.X.shape, self.X.dtype)
+            in_place = in_place and not encoding.categories
+            self.rows = self.X if in_place else np.empty(shape, source)
 
     def gather(self, rows):
         """Return the batches of `rows`, as many as n_batches * batch_size indices."""
@@ -316,14 +359,11 @@ class Batches:
 
     def _gather_X(self, rows):
         if isinstance(self.data.X, np.ndarray):
-            self.data.X.take(rows, axis=0, out=self.X, mode="clip")
-            if self.encoding is not None:
-                self.encoding.apply(self.X, out=self.X)
+            self.data.X.take(rows, axis=0, out=self.rows, mode="clip")
+            self.encoder.write(self.rows, self.X)
             return self.X_batches
-        X_batches = [self.data.X[rows[bounds]] for bounds in self.bounds]
-        if self.encoding is None:
-            return X_batches
-        return map(self.encoding.apply, X_batches)
+        X_batches = (self.data.X[rows[bounds]] for bounds in self.bounds)
+        return map(self.encoder.encode_sparse, X_batches)
 
     def _gather_weight(self, rows):
         if self.data.weight is None:

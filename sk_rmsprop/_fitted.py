@@ -7,13 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import sparray, spmatrix
 from sklearn.utils.validation import check_is_fitted
 
+from sk_rmsprop._encoding import Encoding
 from sk_rmsprop._losses import LOSSES
 from sk_rmsprop._rmsprop import RMSprop
-from sk_rmsprop._scikit_learn import ScikitLearnEstimator, validate_X
+from sk_rmsprop._scikit_learn import ScikitLearnEstimator, read_X
 
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
-
-FLOAT_DTYPES = [np.float64, np.float32]
 
 # Saved with a fitted model. A release that changes what `_state` and its like hold
 # uses the next number, and either reads the models of earlier ones or rejects them.
@@ -36,13 +35,18 @@ class FittedMLP(ScikitLearnEstimator):
 
     @property
     def coefs_(self) -> list[NDArray[np.floating]]:
-        """Weights of the layers, for `X` as it is."""
+        """Weights of the layers; the first one's are those of the encoded inputs."""
         return [coef for coef, _ in self._layers()]
 
     @property
     def intercepts_(self) -> list[NDArray[np.floating]]:
-        """Biases of the layers, for `X` as it is."""
+        """Biases of the layers."""
         return [intercept for _, intercept in self._layers()]
+
+    @property
+    def encoding_(self) -> Encoding:
+        """The map from features to the inputs of the network."""
+        return self._fitted_state().encoding
 
     @property
     def n_layers_(self) -> int:
@@ -115,6 +119,8 @@ class FittedMLP(ScikitLearnEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
         return tags
 
     def _fitted_state(self):
@@ -134,23 +140,19 @@ class FittedMLP(ScikitLearnEstimator):
         return LOSSES[self._network.loss]
 
     def _layers(self):
-        state = self._fitted_state()
-        layers = self._network.layers(state.params)
-        if state.encoding is not None:
-            layers[0] = state.encoding.raw_layer(*layers[0])
-        return layers
+        return self._fitted_network().layers(self._fitted_state().params)
 
     def _predict(self, X, link):
         """Return what a link makes of the raw outputs, one row per sample."""
-        X = validate_X(self, X, dtype=FLOAT_DTYPES)
         state = self._state
-        return self._network.predict(state.params, X, link, encoding=state.encoding)
+        _, X = read_X(self, X, state.encoding.table)
+        return self._network.predict(state.params, X, state.encoding, link)
 
     def _predict_blocks(self, X, link):
         """Yield the same in blocks of rows."""
-        X = validate_X(self, X, dtype=FLOAT_DTYPES)
         state = self._state
-        blocks = self._network.blocks(state.params, X, link, encoding=state.encoding)
+        _, X = read_X(self, X, state.encoding.table)
+        blocks = self._network.blocks(state.params, X, state.encoding, link)
         for _, outputs in blocks:
             yield np.ascontiguousarray(outputs.T)
 

@@ -84,10 +84,11 @@ def _has_missing(labels):
         return bool(np.isnan(labels).any())
     if labels.dtype != object:
         return False
-    return any(_is_missing(label) for label in labels.ravel())
+    return any(is_missing(label) for label in labels.ravel())
 
 
-def _is_missing(label):
+def is_missing(label):
+    """Return whether a value is None, NaN, NA, NaT or the like."""
     if label is None:
         return True
     try:

@@ -10,9 +10,11 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar, TypeVar, cast
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import check_scoring
@@ -22,9 +24,9 @@ from sklearn.utils._param_validation import (
     make_constraint,
 )
 from sklearn.utils._param_validation import Options as OneOf
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
-from sk_rmsprop._tables import check_table
+from sk_rmsprop._tables import Table
 from sk_rmsprop._training import ValidationLoss
 
 try:
@@ -44,8 +46,8 @@ __all__ = [
     "Validation",
     "check_containers",
     "check_params",
+    "read_X",
     "unchanged_on_failure",
-    "validate_X",
     "validating_parameters",
 ]
 
@@ -125,18 +127,67 @@ def check_containers(**arguments):
             )
 
 
-def validate_X(estimator, X, *, dtype, order=None, reset=False):
-    """Return X as an array of the features that the estimator knows."""
-    if not reset and _is_valid(estimator, X, dtype):
-        return X
-    check_containers(X=X)
-    check_table(X)
-    return validate_data(
-        estimator, X, accept_sparse="csr", dtype=dtype, order=order, reset=reset
+def read_X(estimator, X, table=None, *, order=None, name="X"):
+    """Return what the columns of X are, and X as a numeric array or in CSR.
+
+    Parameters
+    ----------
+    estimator : estimator
+        It gets the names and the number of the features if there is no `table`, and
+        otherwise X has to agree with these.
+    X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+    table : Table, default=None
+        The columns of the training data; None if these are the training data.
+    order : {"C"}, default=None
+        Memory order of an array.
+    name : str, default="X"
+        The argument's name.
+    """
+    if table is not None and not table.levels and _is_plain(estimator, X):
+        return table, X
+    check_containers(**{name: X})
+    is_lazy = hasattr(X, "collect")  # Asking it for its columns would be dear.
+    reset, has_names = table is None, not is_lazy and hasattr(X, "columns")
+    if has_names:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if table is None:
+        table = Table.of(X, estimator.categorical_features)
+    array = check_array(
+        table.read(X),
+        accept_sparse="csr",
+        dtype="numeric",
+        order=order,
+        ensure_all_finite="allow-nan",
+        estimator=estimator,
+        input_name=name,
     )
+    if not has_names:
+        validate_data(estimator, array, reset=reset, skip_check_array=True)
+    if issparse(array):
+        _check_sparse(array, table, name)
+    elif not _is_native(array.dtype):
+        array = np.asarray(array, np.float64, order=order)
+    return table, array
 
 
-def _is_valid(estimator, X, dtype):
+def _check_sparse(X, table, name):
+    if table.categorical:
+        raise ValueError(
+            "categorical_features need dense input; sparse input has numbers only."
+        )
+    if np.isnan(X.data).any():
+        raise ValueError(
+            f"Input {name} contains NaN. Missing values are supported in dense input "
+            "only: pass an array or a data frame, or impute them first."
+        )
+
+
+def _is_native(dtype):
+    """Return whether arrays of this dtype are read as they are."""
+    return dtype.kind in "biuf" and dtype.isnative and dtype.itemsize <= 8
+
+
+def _is_plain(estimator, X):
     """Return whether `X` can be used as it is, without conversion or complaint.
 
     This check spares a single row scikit-learn's validation, which takes several times
@@ -145,12 +196,12 @@ def _is_valid(estimator, X, dtype):
     if (
         type(X) is not np.ndarray
         or X.ndim != 2
+        or not _is_native(X.dtype)
         or "feature_names_in_" in vars(estimator)
+        or X.shape[0] == 0
+        or X.shape[1] != estimator.n_features_in_
+        or not X.flags.c_contiguous
     ):
-        return False
-    right_dtype = X.dtype in dtype if isinstance(dtype, list) else X.dtype == dtype
-    right_shape = X.shape[0] > 0 and X.shape[1] == estimator.n_features_in_
-    if not (right_dtype and right_shape and X.flags.c_contiguous):
         return False
     with np.errstate(all="ignore"):
         return bool(np.isfinite(X.sum()))
@@ -255,15 +306,18 @@ class Validation:
     network : Network
     fitted_attributes : callable
         ``fitted_attributes(result)`` returns the attributes of a fitted estimator.
+    dtype : dtype
+        That of the parameters.
     """
 
     def __init__(
-        self, estimator, samples, rows, class_weight, network, fitted_attributes
+        self, estimator, samples, rows, class_weight, network, fitted_attributes, dtype
     ):
         data = samples.data(rows, class_weight).compact()
         self.estimator = estimator
         self.fitted_attributes = fitted_attributes
-        self.loss = ValidationLoss(network, data)
+        self.loss = ValidationLoss(network, data, dtype)
+        self.table = samples.table.of_codes()
         self.missing = samples.target.missing(rows)
         self.scorer = None
         if estimator.scoring != "loss":
@@ -286,8 +340,10 @@ class Validation:
     def _score(self, result):
         fitted = copy.copy(self.estimator)
         fitted.__dict__.update(self.fitted_attributes(result))
-        # The validated X has lost its names; scikit-learn would warn about that.
+        # X has been read: it has numbers only, and no names to be missed.
         fitted.__dict__.pop("feature_names_in_", None)
+        encoding = replace(result.state.encoding, table=self.table)
+        fitted._state = replace(result.state, encoding=encoding)
         if not self.is_scorable:  # Then class numbers replace the labels.
             fitted.classes_ = np.arange(len(fitted.classes_))
         try:

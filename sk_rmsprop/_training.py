@@ -12,7 +12,7 @@ import numpy as np
 import scipy.linalg
 
 from sk_rmsprop._data import Batches, batch_cuts
-from sk_rmsprop._encoding import Standardization
+from sk_rmsprop._encoding import Encoding
 from sk_rmsprop._losses import LOSSES, scratch_like
 from sk_rmsprop._network import CostGradient
 from sk_rmsprop._rmsprop import RMSprop
@@ -66,7 +66,7 @@ class TrainingState:
         See `Network`.
     optimizer : RMSprop
         With the state of its averages.
-    encoding : Standardization or None
+    encoding : Encoding
         How samples enter the network.
     seed : int
         The seed of all random numbers, those of the validation split included.
@@ -94,7 +94,7 @@ class TrainingState:
 
     params: np.ndarray
     optimizer: RMSprop
-    encoding: Standardization | None
+    encoding: Encoding
     seed: int
     rng_state: dict
     n_epochs: int = 0
@@ -108,15 +108,14 @@ class TrainingState:
     n_no_change: int = 0
 
     def copy(self, optimizer=None):
-        """Return a state that shares nothing, with another optimizer if one is given.
+        """Return a state that can be trained apart, with another optimizer if given.
 
-        Memory-mapped arrays become plain ones.
+        Memory-mapped parameters become plain ones. Encodings are never changed.
         """
         return replace(
             self,
             params=np.array(self.params),
             optimizer=optimizer or self.optimizer.copy(),
-            encoding=self.encoding and self.encoding.copy(),
         )
 
 
@@ -182,7 +181,7 @@ class Epochs:
         row_bytes = math.inf  # CSR: one batch at a time.
         if isinstance(X, np.ndarray):
             n_numbers = self.network.layer_sizes[0] + self.network.layer_sizes[-1]
-            row_bytes = n_numbers * params.itemsize
+            row_bytes = n_numbers * params.itemsize + X.shape[1] * X.itemsize
         batches, cost_gradients, parts = {}, {}, []
         for rows, *cut in batch_cuts(len(self.data.rows), batch_size, row_bytes):
             cut = n_batches, batch_size = tuple(cut)
@@ -271,7 +270,7 @@ def _check_finite(cost, state):
     else:
         return
     remedy = "Lower learning_rate"
-    if state.encoding is None:
+    if not state.encoding.scaled:
         remedy = "Scale X (for example with StandardScaler) or lower learning_rate"
     raise DivergenceError(
         f"Training diverged in epoch {state.n_epochs + 1}: {found} is not finite. "
@@ -335,19 +334,24 @@ class ValidationLoss:
     network : Network
     data : Data
         All its rows are used.
+    dtype : dtype
+        That of the parameters.
     """
 
-    def __init__(self, network, data):
+    def __init__(self, network, data, dtype):
         self.network = network
         self.data = data
+        self.dtype = dtype
         weight = np.ones(len(data.target)) if data.weight is None else data.weight
         with np.errstate(under="ignore"):
-            self.weight = (weight / weight.sum()).astype(data.X.dtype)
+            self.weight = (weight / weight.sum()).astype(dtype)
 
     def __call__(self, state):
         """Return the loss in this state of training."""
         value = LOSSES[self.network.loss].value
-        blocks = self.network.blocks(state.params, self.data.X, encoding=state.encoding)
+        blocks = self.network.blocks(
+            state.params, self.data.X, state.encoding, dtype=self.dtype
+        )
         loss = 0.0
         with np.errstate(under="ignore", invalid="ignore"):  # See `Network.blocks`.
             for rows, raw in blocks:

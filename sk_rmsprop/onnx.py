@@ -15,8 +15,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sk_rmsprop._activations import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
+from sk_rmsprop._categories import MAX_CATEGORIES
 from sk_rmsprop._classifier import RMSpropMLPClassifier
-from sk_rmsprop._losses import LOSSES
+from sk_rmsprop._encoding import Encoder
 
 try:
     from onnx.helper import np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
@@ -102,6 +103,19 @@ class _Graph:
             return self.node("Identity", value, output=output)
         to = np_dtype_to_tensor_dtype(np.dtype(target))
         return self.node("Cast", value, output=output, to=to)
+
+    def columns(self, value, indices):
+        """Add the choice of some columns; return them."""
+        return self.node("Gather", value, self.constant(indices, np.int64), axis=1)
+
+    def is_equal(self, value, constant):
+        """Add a comparison of float64 numbers, where NaN equals nothing."""
+        if self.container.target_opset >= 11:
+            return self.node("Equal", value, constant)
+        # Before, Equal took no floats. The difference of two numbers is 0 or larger.
+        distance = self.node("Abs", self.node("Sub", value, constant))
+        smallest = self.constant(np.finfo(np.float64).tiny, np.float64)
+        return self.node("Less", distance, smallest)
 
 
 # Each activation adds the nodes that turn z into f(z) and returns the latter. For
@@ -191,6 +205,7 @@ ONNX_ACTIVATIONS = {
 def _parse(scope, model, inputs, custom_parsers=None):
     """Declare the outputs of a classifier: skl2onnx's parser."""
     check_is_fitted(model)
+    _check_codes(model.encoding_.table)
     _onnx_classes(scope, model)  # Raises its error before skl2onnx meets the classes.
     options = scope.get_options(model, {"zipmap": True})
     zipmap, class_labels = options["zipmap"], options.get("output_class_labels", False)
@@ -239,8 +254,8 @@ def _convert(scope, operator, container):
     input_dtype = _dtype(operator.inputs[0])
     dtype = np.dtype(np.float64 if input_dtype == np.float64 else np.float32)
     graph = _Graph(scope, container, dtype)
-    X = graph.cast(operator.inputs[0].full_name, input_dtype, dtype)
-    raw = _add_layers(graph, model, X)
+    X = operator.inputs[0].full_name
+    raw = _add_layers(graph, model, _add_encoding(graph, model, X, input_dtype))
     label, probabilities, *class_labels = operator.outputs
     classes = _onnx_classes(scope, model)
     classes = graph.constant(classes, classes.dtype)
@@ -257,17 +272,78 @@ def _convert(scope, operator, container):
         graph.node("Identity", classes, output=variable.full_name)
 
 
-def _add_layers(graph, model, X):
+def _check_codes(table):
+    """Raise if a model has categories that are not numeric codes."""
+    if table.levels:
+        columns = ", ".join(table.describe(j) for j in table.levels)
+        raise ValueError(
+            f"ONNX conversion needs numeric inputs, but the categories of {columns} "
+            "are not numeric codes. Encode them in a preceding step of a pipeline, "
+            "for example with an OrdinalEncoder in a ColumnTransformer, and pass the "
+            "indices of the encoded columns as categorical_features."
+        )
+
+
+def _add_encoding(graph, model, X, input_dtype):
+    """Add the encoding of the features; return the network's inputs."""
+    encoding = model.encoding_
+    parts = []
+    if len(encoding.numeric):
+        parts += _add_numbers(graph, encoding, X, input_dtype)
+    if encoding.categories:
+        # Codes are compared in the dtype in which they are known.
+        codes = graph.cast(X, input_dtype, np.float64)
+        for categories in encoding.categories:
+            parts += _add_categories(graph, categories, codes)
+    return parts[0] if len(parts) == 1 else graph.node("Concat", *parts, axis=1)
+
+
+def _add_numbers(graph, encoding, X, input_dtype):
+    """Add the encoding of numbers; return them, and indicators of missing ones."""
+    # Means and factors are not folded into the layer, where float32 could not hold its
+    # large numbers.
+    encoder = Encoder(encoding, input_dtype, graph.dtype)
+    work_dtype = encoder.work_dtype
+    if encoding.categories:
+        X = graph.columns(X, encoding.numeric)
+    numbers = graph.cast(X, input_dtype, work_dtype)
+    if encoding.scaled:
+        mean = graph.constant(encoder.mean, work_dtype)
+        factor = graph.constant(encoder.factor, work_dtype)
+        numbers = graph.node("Mul", graph.node("Sub", numbers, mean), factor)
+    numbers = graph.cast(numbers, work_dtype, graph.dtype)
+    is_missing = graph.node("IsNaN", numbers)
+    parts = [graph.node("Where", is_missing, graph.constant(0), numbers)]
+    if len(encoding.gaps):
+        gaps = graph.columns(is_missing, encoding.gaps)
+        parts.append(graph.cast(gaps, np.bool_, graph.dtype))
+    return parts
+
+
+def _add_categories(graph, categories, codes):
+    """Add the encoding of a categorical column; return its inputs."""
+    column = graph.columns(codes, [categories.column])
+    values = categories.values[np.argsort(categories.inputs, kind="stable")]
+    frequent, rare = values[:MAX_CATEGORIES], values[MAX_CATEGORIES:]
+    parts = []
+    for some in (frequent, rare):
+        if len(some):
+            equal = graph.is_equal(column, graph.constant(some, np.float64))
+            parts.append(graph.cast(equal, np.bool_, graph.dtype))
+    if len(rare):
+        shared = graph.constant(np.ones((len(rare), 1)))
+        parts[-1] = graph.node("MatMul", parts[-1], shared)
+    if categories.missing_input >= 0:
+        is_missing = graph.node("IsNaN", column)
+        parts.append(graph.cast(is_missing, np.bool_, graph.dtype))
+    return parts
+
+
+def _add_layers(graph, model, a):
     """Add the network's layers; return its raw outputs."""
     # Not model.activation, which set_params may have changed since.
     activation = ONNX_ACTIVATIONS[model._network.activation]
-    state = model._state
-    a = X
-    if state.encoding is not None:
-        # Not folded into the layer, where float32 could not hold its large numbers.
-        a = graph.node("Sub", a, graph.constant(state.encoding.mean))
-        a = graph.node("Mul", a, graph.constant(state.encoding.factor))
-    layers = model._network.layers(state.params)
+    layers = zip(model.coefs_, model.intercepts_, strict=True)
     for i, (coef, intercept) in enumerate(layers):
         z = graph.node("Gemm", a, graph.constant(coef), graph.constant(intercept))
         is_output = i == model.n_layers_ - 2
@@ -299,7 +375,7 @@ def _dtype(variable):
 
 
 def _is_multilabel(model):
-    return not LOSSES[model._network.loss].exclusive
+    return model.out_activation_ == "logistic"
 
 
 update_registered_converter(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csc_array, csr_array
 
@@ -50,6 +51,7 @@ def trained(clf):
             "t": clf.t_,
             "history": clf.history_,
             "loss": clf.loss_,
+            "encoding": clf.encoding_,
         }
     )
 
@@ -75,7 +77,7 @@ class Case(NamedTuple):
         # Of 65 samples, six batches of ten and one of five
         defaults = {
             "hidden_layer_sizes": (7, 4),
-            "standardize": False,
+            "numerical_encoding": "none",
             "learning_rate": 0.01,
             "learning_rate_schedule": "constant",
             "alpha": 0.0,
@@ -109,10 +111,20 @@ X_VAL, Y_VAL = make_data(n_samples=40, seed=1)
 X_SPARSE = csr_array(np.where(np.abs(X) > 0.5, X, 0.0))
 Y_MULTILABEL = (X @ X[:5].T + 0.3 * X[:, :1] > 0.5).astype(int)
 WEIGHT = np.random.default_rng(2).integers(0, 4, len(y)).astype(float)
+X_GAPS = np.where(np.random.default_rng(4).random(X.shape) < 0.2, np.nan, X)
+# Numbers with gaps, integers, and categories that may be missing or do not occur
+FRAME = pd.DataFrame(X_GAPS[:, :3], columns=list("abc")).assign(
+    count=np.arange(len(X)) % 4,
+    kind=pd.Categorical(
+        np.array(["tall", "small", None], object)[np.sum(X[:, 3:] > 0, axis=1)],
+        categories=["huge", "small", "tall"],
+    ),
+    sign=np.where(X[:, 4] > 0, "plus", "minus"),
+)
 
 # Every option at least once, alone
 OPTIONS = {
-    "rules": {"alpha": "auto", "batch_size": "auto", "standardize": "auto"},
+    "rules": {"alpha": "auto", "batch_size": "auto", "numerical_encoding": "auto"},
     **{f"activation {name}": {"activation": name} for name in ACTIVATIONS},
     **{f"schedule {name}": {"learning_rate_schedule": name} for name in SCHEDULES},
     "schedule plateau, reducing": {
@@ -133,7 +145,7 @@ OPTIONS = {
     "max_grad_norm": {"max_grad_norm": 0.1},
     "class_weight": {"class_weight": {0: 2.0, 1: 0.5}},
     "shuffle": {"shuffle": False},
-    "standardize": {"standardize": True},
+    "standardize": {"numerical_encoding": "standard"},
     "batch_size auto": {"batch_size": "auto"},
     "batch_size 1": {"batch_size": 1},
     "batch_size all but one": {"batch_size": 64},
@@ -153,7 +165,7 @@ ALL_OPTIONS = {
     "label_smoothing": 0.1,
     "max_grad_norm": 0.5,
     "class_weight": {0: 2.0, 1: 0.5},
-    "standardize": True,
+    "numerical_encoding": "standard",
     "batch_size": 7,
 }
 EVERYTHING = Case(ALL_OPTIONS, X, y, WEIGHT)
@@ -170,12 +182,16 @@ CASES = {
     "csr, linear": Case({"hidden_layer_sizes": ()}, X_SPARSE, y),
     "float32": Case({"dropout": 0.3}, X.astype(np.float32), y),
     "float32, csr": Case({"momentum": 0.5}, X_SPARSE.astype(np.float32), y),
-    "standardize, csr": Case({"standardize": True}, X_SPARSE, y),
+    "standardize, csr": Case({"numerical_encoding": "standard"}, X_SPARSE, y),
+    "gaps": Case({}, X_GAPS, y),
+    "categories": Case({"categorical_features": [0, 3]}, np.rint(X_GAPS), y),
+    "frame": Case({"numerical_encoding": "auto"}, FRAME, y, WEIGHT),
     "sample_weight": Case({}, X, y, WEIGHT),
     "sample_weight, csr": Case({}, X_SPARSE, y, WEIGHT),
     "sample_weight, multilabel": Case({}, X, Y_MULTILABEL, WEIGHT),
     "everything": EVERYTHING,
     "everything, float32": EVERYTHING._replace(X=X.astype(np.float32)),
+    "everything, frame": EVERYTHING._replace(X=FRAME),
     "everything, csr": EVERYTHING._replace(X=X_SPARSE),
     "everything, one_cycle": EVERYTHING._replace(
         params=ALL_OPTIONS | {"learning_rate_schedule": "one_cycle"}

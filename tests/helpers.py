@@ -13,7 +13,7 @@ def small(**params):
     """Return a quick classifier whose schedule ends with `max_iter`, unwarned."""
     defaults = {
         "hidden_layer_sizes": (6,),
-        "standardize": False,
+        "numerical_encoding": "none",
         "learning_rate": 0.02,
         "learning_rate_schedule": "linear",
         "alpha": 0.0,
@@ -99,7 +99,9 @@ BAD_VALUES = {
         *([[3, 4]], np.array(3), {3: 4}, {3, 4}),
     ],
     "activation": ["relu6", None, max],
-    "standardize": ["yes", 2, None],
+    "categorical_features": ["dtype", 3],
+    "numerical_encoding": ["minmax", True, None],
+    "dtype": ["float16", np.float32, None],
     "learning_rate": [0, -0.1, np.inf, np.nan, "auto", None, True],
     "beta": [-0.1, 1.0, np.nan, "0.9", None],
     "epsilon": [0.0, -1e-8, np.inf, np.nan, None],

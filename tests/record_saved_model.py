@@ -20,11 +20,14 @@ FOLDER = Path(__file__).parent / "data"
 
 
 def main():
-    """Train on iris, save, and go on for three epochs with the saved model."""
+    """Train on iris, save, and continue for three epochs with the saved model."""
     X, y = load_iris(return_X_y=True)
+    X[::7, 2] = np.nan
+    X[:, 3] = np.rint(X[:, 3])
     # Every kind of array that the state can have, and a schedule under way.
     clf = RMSpropMLPClassifier(
         (5, 4),
+        categorical_features=[3],
         learning_rate=0.003,
         learning_rate_schedule="linear",
         alpha=0.001,
@@ -39,11 +42,11 @@ def main():
         clf.partial_fit(X, y, classes=[0, 1, 2])
     path = FOLDER / f"classifier-{sk_rmsprop.__version__}.joblib"
     joblib.dump(clf, path, compress=3)
-    known = {"probabilities": clf.predict_proba(X), "costs": clf.cost_history_}
+    known = {"X": X, "probabilities": clf.predict_proba(X), "costs": clf.cost_history_}
     for _ in range(3):
         clf.partial_fit(X, y)
     known["later_probabilities"] = clf.predict_proba(X)
-    known["later_rates"] = [record["learning_rate"] for record in clf.history_]
+    known["later_learning_rates"] = [record["learning_rate"] for record in clf.history_]
     np.savez_compressed(path.with_suffix(".npz"), **known)
     print(f"Written: {path}")
 

@@ -40,13 +40,13 @@ MODELS = [
     make(weight_decay=0.1, activation="silu"),
     make(label_smoothing=0.1, max_grad_norm=1.0, batch_size=1000),
     make(alpha=1e-3, weight_decay=0.01, label_smoothing=0.1, max_grad_norm=1.0),
-    make(hidden_layer_sizes=(), standardize=True),
+    make(hidden_layer_sizes=(), numerical_encoding="standard"),
     # Slow starters need a higher learning rate for so few epochs.
     make(hidden_layer_sizes=(20, 10, 5), learning_rate=0.01),
     *[
         make(learning_rate_schedule=schedule, **options)
         for schedule, options in {
-            "constant": {"standardize": False, "n_iter_no_change": 20},
+            "constant": {"numerical_encoding": "none", "n_iter_no_change": 20},
             "linear": {"activation": "tanh"},
             "one_cycle": {"shuffle": False},
             "plateau": {"tol": 1e-3},
@@ -55,6 +55,7 @@ MODELS = [
 ]
 EARLY_STOPPING = make(early_stopping=True, scoring="accuracy", validation_fraction=0.2)
 DROPOUT = make(dropout=0.2)
+FLOAT32 = make(dtype="float32", categorical_features=None)
 
 WEIGHT_EQUIVALENCE = (
     "check_sample_weight_equivalence_on_dense_data",
@@ -85,6 +86,9 @@ def expected_failures(estimator):
     if estimator.dropout:
         reason = "every sample draws its own mask, repeated ones too"
         failures |= dict.fromkeys(WEIGHT_EQUIVALENCE, reason)
+    if estimator.dtype == "float32":
+        reason = "the check compares to 1e-7, which is the rounding of one step"
+        failures |= dict.fromkeys(WEIGHT_EQUIVALENCE, reason)
     return failures
 
 
@@ -101,11 +105,12 @@ def every_check(estimators):
     return pytest.mark.parametrize(names, list(checks), **mark.kwargs)
 
 
-ALL = [DEFAULT, *MODELS, EARLY_STOPPING, DROPOUT]
+WITH_FAILURES = [EARLY_STOPPING, DROPOUT, FLOAT32]
+ALL = [DEFAULT, *MODELS, *WITH_FAILURES]
 
 
 def test_failures_are_expected_where_announced_alone():
-    assert list(filter(expected_failures, ALL)) == [EARLY_STOPPING, DROPOUT]
+    assert list(filter(expected_failures, ALL)) == WITH_FAILURES
 
 
 def test_every_option_is_there():
@@ -176,7 +181,7 @@ def test_check_that_needs_an_environment_variable():
     assert set(run.stdout.split()) <= set(ALLOWED_SKIPS) - {"check_array_api_input"}
 
 
-@pytest.mark.parametrize("estimator", [EARLY_STOPPING, DROPOUT])
+@pytest.mark.parametrize("estimator", WITH_FAILURES)
 def test_expected_failures_have_the_reason_given(estimator):
     # An expected failure would hide any other error in the same check.
     expected = expected_failures(estimator)
@@ -191,7 +196,7 @@ def test_expected_failures_have_the_reason_given(estimator):
     assert failed == set(expected)
 
 
-@pytest.mark.parametrize("estimator", [DEFAULT, EARLY_STOPPING, DROPOUT])
+@pytest.mark.parametrize("estimator", [DEFAULT, *WITH_FAILURES])
 def test_no_tag_switches_checks_off(estimator):
     tags = get_tags(estimator)
     assert not tags.no_validation
@@ -200,6 +205,7 @@ def test_no_tag_switches_checks_off(estimator):
     assert not tags.classifier_tags.poor_score
     # These tags switch checks on.
     assert tags.input_tags.sparse
+    assert tags.input_tags.allow_nan
     assert tags.classifier_tags.multi_class
     assert tags.classifier_tags.multi_label
 

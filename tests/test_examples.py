@@ -180,6 +180,28 @@ def test_plot_imbalanced(run_example):
     assert {(0, 114, 178), (213, 94, 0)} <= _colours(picture)
 
 
+def test_plot_data_frame(run_example):
+    output, picture = run_example("plot_data_frame")
+    assert "missingindicator_deposit" in output
+    assert "district_Harbor" in output
+    rows = {
+        name: tuple(map(float, numbers.split()))
+        for name, numbers in re.findall(
+            r"^  (\S.*?)  +(0\.\d+ +0\.\d+)", output, re.MULTILINE
+        )
+    }
+    best = rows.pop("best possible")
+    network = rows.pop("data frame as it is")
+    assert len(rows) == 2
+    assert network[0] < best[0]
+    assert best[1] < network[1] < best[1] + 0.04
+    # It is as good as behind the usual preprocessing.
+    usual = rows["behind a ColumnTransformer"]
+    assert network[0] > usual[0] - 0.01
+    assert network[1] < usual[1] + 0.01
+    assert {(0, 114, 178), (213, 94, 0), (0, 158, 115)} <= _colours(picture)
+
+
 def test_plot_sparse_text(run_example):
     output, picture = run_example("plot_sparse_text")
     assert float(re.search(r"([\d.]+)% nonzero values", output)[1]) < 10

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import sklearn
 from scipy.sparse import csr_array
@@ -56,7 +58,7 @@ class Call(NamedTuple):
         """Return an estimator that is ready for the call."""
         params = {"hidden_layer_sizes": 4, "max_iter": 3, "batch_size": 10} | params
         clf = RMSpropMLPClassifier(
-            standardize=False,
+            numerical_encoding="none",
             warm_start=self.warm_start,
             random_state=np.random.RandomState(0),
             **params,
@@ -101,14 +103,17 @@ def with_value(array, value, index=3):
 
 # What is wrong for every call, and what the error must say
 BAD_DATA = [
-    ("X nan", {"X": with_value(X, np.nan)}, "X contains NaN"),
     ("X inf", {"X": with_value(X, np.inf)}, "X contains infinity"),
     ("X -inf", {"X": with_value(X, -np.inf, (3, 1))}, "X contains infinity"),
-    ("X sparse nan", {"X": csr_array(with_value(X, np.nan))}, "X contains NaN"),
+    ("X sparse nan", {"X": csr_array(with_value(X, np.nan))}, "dense input only"),
     ("X strings", {"X": np.full(X.shape, "a")}, "could not convert string"),
     ("X 1-D", {"X": X[:, 0]}, "2D array"),
     ("X 3-D", {"X": X[:, :, np.newaxis]}, "dim 3"),
     ("X complex", {"X": X + 1j}, "[Cc]omplex"),
+    ("X of dates", {"X": X.astype("datetime64[s]")}, "dates or durations"),
+    ("X with dates", {"X": pd.DataFrame(X).astype({4: "M8[s]"})}, "dates"),
+    ("X lazy", {"X": pl.DataFrame(X).lazy()}, "X.collect"),
+    ("X of one name", {"X": pd.DataFrame(X, columns=[0] * 5)}, "[Ss]ame name|unique"),
     ("X short", {"X": X[1:]}, "inconsistent numbers of samples"),
     ("X empty", {"X": X[:0], "y": y[:0]}, "0 sample"),
     ("X without columns", {"X": X[:, :0]}, "0 feature"),
@@ -139,7 +144,7 @@ BAD_VALIDATION = [
     *[
         (VALIDATION | change, match)
         for change, match in (
-            ({"X_val": with_value(X_VAL, np.nan)}, "NaN"),
+            ({"X_val": with_value(X_VAL, np.inf)}, "X_val contains infinity"),
             ({"X_val": X_VAL[:, 1:]}, "4 features"),
             ({"X_val": X_VAL[1:]}, "inconsistent numbers"),
             ({"X_val": X_VAL[:0], "y_val": Y_VAL[:0]}, "0 sample"),
@@ -218,8 +223,7 @@ def test_bad_classes(call, classes):
 
 @pytest.fixture
 def frame():
-    pandas = pytest.importorskip("pandas")
-    return pandas.DataFrame(X, columns=list("abcde"))
+    return pd.DataFrame(X, columns=list("abcde"))
 
 
 @calls_that_resume

@@ -471,7 +471,7 @@ def test_column_transformer(clf, kind, sparse_threshold):
     }
     labels = (columns["colour"] == "red") ^ (columns["size"] > 50)
     frame = FRAMES[kind](columns)
-    clf.set_params(max_iter=60)
+    clf.set_params(max_iter=100)
     model = make_pipeline(
         ColumnTransformer(
             [

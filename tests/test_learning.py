@@ -95,7 +95,7 @@ def test_softmax_regression_finds_the_optimum(n_classes, weighted):
     alpha = 0.01
     clf = RMSpropMLPClassifier(
         (),
-        standardize=False,
+        numerical_encoding="none",
         alpha=alpha,
         weight_decay=0.0,
         learning_rate=0.05,

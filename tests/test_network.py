@@ -13,8 +13,10 @@ from sklearn.metrics import log_loss
 
 from sk_rmsprop import _network
 from sk_rmsprop._activations import ACTIVATIONS
+from sk_rmsprop._encoding import Encoding
 from sk_rmsprop._losses import LOSSES
 from sk_rmsprop._network import CostGradient, Network
+from sk_rmsprop._tables import Table
 
 # Of OpenBLAS, now and then and for nothing: see `Network.predict`.
 pytestmark = pytest.mark.filterwarnings(
@@ -57,6 +59,12 @@ def random_params(network):
     rng = np.random.default_rng(2)
     params = 0.7 * rng.standard_normal(network.n_params, dtype="float32")
     return params.astype("float64")
+
+
+def as_they_are(network):
+    """Return the encoding whose inputs are the features."""
+    X = np.zeros((1, network.layer_sizes[0]))
+    return Encoding.of(Table.of(X, None), X, np.zeros(1, int), None, "none")
 
 
 def read_only(array):
@@ -187,7 +195,7 @@ def test_raw_outputs_by_hand(container, dtype):
     X = container(np.array([[1, 2], [-1, 0.5]], dtype))
     # X @ [[1, -1], [2, 0.5]] + [-1, 1] = [[4, 1], [-1, 2.25]], of which ReLU makes
     # [[4, 1], [0, 2.25]]; that @ [[1, 0.5], [-2, 4]] + [0.25, -1] is
-    raw = network.predict(params, X)
+    raw = network.predict(params, X, as_they_are(network))
     assert raw.dtype == dtype
     np.testing.assert_array_equal(raw, [[2.25, 5], [-4.25, 8]])
 
@@ -202,7 +210,7 @@ def test_raw_outputs_layer_by_layer(activation, hidden):
     for coef, intercept in layers:
         a = a @ coef + intercept
         ACTIVATIONS[activation].forward(a, np.empty_like(a))
-    raw = network.predict(read_only(params), read_only(X))
+    raw = network.predict(read_only(params), read_only(X), as_they_are(network))
     np.testing.assert_allclose(raw, a @ output_coef + output_intercept, atol=1e-14)
 
 
@@ -214,9 +222,9 @@ def test_blocks_predict_what_one_block_does(container, loss, n_bytes, monkeypatc
     network = Network((4, 6, 3), "silu", loss)
     params, X = random_params(network), container(random_inputs(n_rows=10))
     for link in (None, LOSSES[loss].link, LOSSES[loss].log_link):
-        whole = network.predict(params, X, link)
+        whole = network.predict(params, X, as_they_are(network), link)
         monkeypatch.setattr(_network, "PREDICTION_BLOCK_BYTES", n_bytes)
-        in_blocks = network.predict(params, X, link)
+        in_blocks = network.predict(params, X, as_they_are(network), link)
         monkeypatch.undo()
         np.testing.assert_allclose(in_blocks, whole, rtol=1e-13, atol=1e-15)
 
@@ -225,19 +233,25 @@ def test_blocks_predict_what_one_block_does(container, loss, n_bytes, monkeypatc
 def test_one_row_and_none(container):
     network = Network((4, 6, 3), "relu", "softmax")
     params, X = random_params(network), random_inputs()
-    together = network.predict(params, container(X))
-    alone = [network.predict(params, container(X[i : i + 1])) for i in range(len(X))]
+    together = network.predict(params, container(X), as_they_are(network))
+    alone = [
+        network.predict(params, container(X[i : i + 1]), as_they_are(network))
+        for i in range(len(X))
+    ]
     np.testing.assert_allclose(np.concatenate(alone), together, atol=1e-15)
-    assert network.predict(params, container(X[:0])).shape == (0, 3)
+    assert network.predict(params, container(X[:0]), as_they_are(network)).shape == (
+        0,
+        3,
+    )
 
 
 @every_loss
 def test_predict_applies_the_link(loss):
     network = Network((4, 6, 3), "relu", loss)
     params, X = random_params(network), random_inputs()
-    expected = np.ascontiguousarray(network.predict(params, X).T)
+    expected = np.ascontiguousarray(network.predict(params, X, as_they_are(network)).T)
     LOSSES[loss].link(expected)
-    probability = network.predict(params, X, LOSSES[loss].link)
+    probability = network.predict(params, X, as_they_are(network), LOSSES[loss].link)
     np.testing.assert_allclose(probability, expected.T, rtol=1e-13)
 
 
@@ -247,21 +261,28 @@ def test_predict_applies_the_link(loss):
 def test_predict_computes_in_the_wider_dtype(container, X_dtype, params_dtype):
     network = Network((4, 6, 3), "tanh", "softmax")
     params, X = random_params(network), random_inputs()
-    raw = network.predict(params.astype(params_dtype), container(X.astype(X_dtype)))
+    raw = network.predict(
+        params.astype(params_dtype), container(X.astype(X_dtype)), as_they_are(network)
+    )
     wider = max(X_dtype, params_dtype)
     assert raw.dtype == wider
     np.testing.assert_allclose(
-        raw, network.predict(params, X), rtol=0, atol=4 * np.finfo(wider).eps
+        raw,
+        network.predict(params, X, as_they_are(network)),
+        rtol=0,
+        atol=4 * np.finfo(wider).eps,
     )
 
 
 def test_predict_takes_any_memory_layout():
     network = Network((4, 6, 3), "relu", "softmax")
     params, X = random_params(network), random_inputs()
-    expected = network.predict(params, X)
+    expected = network.predict(params, X, as_they_are(network))
     strided = np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3]
     for other in (np.asfortranarray(X), strided):
-        np.testing.assert_allclose(network.predict(params, other), expected, atol=1e-14)
+        np.testing.assert_allclose(
+            network.predict(params, other, as_they_are(network)), expected, atol=1e-14
+        )
 
 
 def test_prediction_memory_is_bounded():
@@ -269,7 +290,7 @@ def test_prediction_memory_is_bounded():
     params, X = random_params(network).astype("float32"), np.zeros((200_000, 1), "f")
     tracemalloc.start()
     try:
-        network.predict(params, X)
+        network.predict(params, X, as_they_are(network))
         # The activations of all rows would take this more than twice over.
         assert tracemalloc.get_traced_memory()[1] < len(X) * 100 * 4 / 2
     finally:
@@ -281,7 +302,7 @@ def test_prediction_casts_only_blocks_of_the_inputs():
     params, X = np.zeros(network.n_params), np.zeros((1000, 10_000), "float32")
     tracemalloc.start()
     try:
-        network.predict(params, X)
+        network.predict(params, X, as_they_are(network))
         assert tracemalloc.get_traced_memory()[1] < X.nbytes / 4
     finally:
         tracemalloc.stop()
@@ -407,7 +428,7 @@ def test_cost_is_the_mean_cross_entropy(loss, weights):
     network = Network((4, 6, 3), "relu", loss)
     params, X = random_params(network), random_inputs()
     cost, _ = cost_and_gradient(network, params, X, ONE_HOT, WEIGHTS[weights])
-    probability = network.predict(params, X, LOSSES[loss].link)
+    probability = network.predict(params, X, as_they_are(network), LOSSES[loss].link)
     weighted = {"sample_weight": WEIGHTS[weights]}
     if loss == "softmax":
         expected = log_loss(ONE_HOT.T, probability, **weighted)
@@ -471,9 +492,10 @@ def test_sparse_inputs_are_never_densified(hidden, dtype):
     )
     params = np.zeros(network.n_params, dtype)
     labels, weight = np.ones((2, n_rows)) / 2, np.full(n_rows, 1 / n_rows)
+    encoding = as_they_are(network)
     tracemalloc.start()
     try:
-        network.predict(params, X)
+        network.predict(params, X, encoding)
         cost_and_gradient(network, params, X, labels, weight)
         # The vector of parameters a few times over; densified, X takes 500 times that.
         assert tracemalloc.get_traced_memory()[1] < 8 * params.nbytes

@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from sk_rmsprop import RMSpropMLPClassifier
 from sk_rmsprop._activations import ACTIVATIONS
@@ -167,7 +167,7 @@ def test_any_depth(hidden_layer_sizes, kind, X, targets, run):
 def test_standardize(dtype, hidden_layer_sizes, X, targets, run):
     X = X * [1e-3, 1.0, 1e4, 1.0, 1.0, 1.0] + [0.5, 1e3, 1e5, 0.0, -7.0, 0.0]
     X = X.astype(dtype)
-    clf = make_classifier(hidden_layer_sizes, standardize=True)
+    clf = make_classifier(hidden_layer_sizes, numerical_encoding="standard")
     clf.fit(X, targets["multiclass"])
     assert_same_predictions(run(clf, X, zipmap=False), clf, X)
 
@@ -216,6 +216,120 @@ def test_parameters_set_after_fit_change_nothing(X, codes, run):
     clf = make_classifier(activation="tanh").fit(X, codes)
     clf.set_params(activation="relu", hidden_layer_sizes=(3, 3))
     assert_same_predictions(run(clf, X, zipmap=False), clf, X, 1e-13)
+
+
+# Missing values and categories.
+
+
+def with_gaps(X, columns, share=0.2):
+    """Return a copy with NaN in some rows of some columns."""
+    X = X.copy()
+    missing = np.random.default_rng(1).random((len(X), len(columns))) < share
+    X[:, columns] = np.where(missing, np.nan, X[:, columns])
+    return X
+
+
+def with_codes(X, n_codes):
+    """Return X with codes of categories in its columns 1 and 4, and labels."""
+    rng = np.random.default_rng(2)
+    X = np.resize(X, (1200, X.shape[1]))
+    X[:, 1] = rng.permutation(np.arange(len(X)) % n_codes) * 10 - 30
+    X[:, 4] = rng.integers(0, 2, len(X)) + 0.1
+    y = (X[:, 1] % 20 == 0) ^ (X[:, 0] > 0)
+    return X, y
+
+
+@pytest.mark.parametrize("numerical_encoding", ["auto", "none", "standard"])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_missing_numbers(dtype, numerical_encoding, X, codes, run):
+    X_train = with_gaps(X, [1, 4]).astype(dtype)
+    clf = make_classifier(numerical_encoding=numerical_encoding).fit(X_train, codes)
+    assert len(clf.encoding_.gaps) == 2
+    # Two of these columns had no missing values in training.
+    rows = with_gaps(X, [0, 1, 2]).astype(dtype)
+    rows[0] = np.nan
+    outputs = run(clf, rows, zipmap=False)
+    assert_same_predictions(outputs, clf, rows, 1e-5 if dtype == "float32" else 1e-13)
+
+
+@pytest.mark.parametrize("target_opset", [9, 10, 11, None])
+@pytest.mark.parametrize("n_codes", [5, 256, 300])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_categories(dtype, n_codes, target_opset, X, run):
+    X, y = with_codes(X, n_codes)
+    X = with_gaps(X, [1, 2]).astype(dtype)
+    clf = make_classifier(categorical_features=[1, 4]).fit(X, y)
+    n_inputs = 4 + 1 + min(n_codes, 256) + 1 + 2
+    assert clf.coefs_[0].shape == (n_inputs, 8)
+    rows = with_gaps(X, [1, 4])  # Column 4 had no missing values in training.
+    rows[:50, 1] = 7  # Not a code
+    rows[:50, 4] = 1e6
+    outputs = run(clf, rows, zipmap=False, target_opset=target_opset)
+    assert_same_predictions(outputs, clf, rows, 1e-5 if dtype == "float32" else 1e-13)
+
+
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_only_categories(dtype, X, run):
+    X, y = with_codes(X, 5)
+    X = X[:, [1, 4]].astype(dtype)
+    clf = make_classifier(categorical_features=[True, True]).fit(X, y)
+    assert_same_predictions(run(clf, X, zipmap=False), clf, X)
+
+
+def test_codes_in_the_other_precision(X, run):
+    X, y = with_codes(X, 5)
+    single = X.astype(np.float32)
+    clf = make_classifier(categorical_features=[1, 4]).fit(X, y)
+    # 0.1 in single precision is another number, and so an unknown category.
+    assert not clf.encoding_.transform(single)[:, -2:].any()
+    assert_same_predictions(run(clf, single, zipmap=False), clf, single)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int32", "int64"])
+def test_categories_of_inputs_that_are_not_floats(dtype, X, run):
+    X, y = with_codes(X, 12)
+    X = np.abs(X)
+    X_train = with_gaps(X.astype(dtype).astype(float), [1, 2])
+    clf = make_classifier(categorical_features=[1, 4]).fit(X_train, y)
+    rows = X.astype(dtype)
+    assert_same_predictions(run(clf, rows, zipmap=False), clf, rows)
+
+
+def test_large_integers(X, run):
+    # float32 could not tell them apart.
+    X, y = with_codes(X, 5)
+    X = (100 * X).astype(np.int64) + 2**40
+    clf = make_classifier(categorical_features=[1]).fit(X, y)
+    assert_same_predictions(run(clf, X, zipmap=False), clf, X)
+
+
+def test_string_categories_are_refused(X, codes, convert):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"size": X[:, 0], "color": np.array(list("rgb"))[codes]})
+    clf = make_classifier().fit(frame, codes)
+    message = "column 'color' are not numeric codes.*OrdinalEncoder"
+    with pytest.raises(ValueError, match=message):
+        convert(clf, frame[:1])
+    with pytest.raises(ValueError, match=message):
+        convert(clf, X[:1, :2])
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_string_categories_behind_an_encoder(missing, X, codes, run):
+    # The remedy that the error names.
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"size": X[:, 0].astype(np.float32), "color": np.array(list("rgb"))[codes]}
+    )
+    if missing:
+        frame.loc[::5, "size"] = np.nan
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    encode = make_column_transformer((encoder, ["color"]), ("passthrough", ["size"]))
+    clf = make_classifier(categorical_features=[0])
+    pipeline = make_pipeline(encode, clf).fit(frame, codes)
+    assert len(clf.encoding_.categories) == 1
+    frame.loc[:50, "color"] = "unknown"
+    assert_same_predictions(run(pipeline, frame, zipmap=False), pipeline, frame)
 
 
 # Class labels and skl2onnx's options.

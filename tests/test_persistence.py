@@ -29,7 +29,7 @@ from tests.cases import (
     trained,
     y,
 )
-from tests.helpers import Scorer
+from tests.helpers import Scorer, params_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -51,6 +51,7 @@ SAVED = {
         "two classes",
         "multilabel",
         "standardize, csr",
+        "frame",
     )
 } | {
     "early stopping": Case({"early_stopping": True, "scoring": "accuracy"}, X, y),
@@ -218,13 +219,14 @@ def test_first_release_is_there():
 
 def test_models_of_earlier_releases_predict_and_train_as_they_did(saved):
     clf, known = saved
-    X, y = load_iris(return_X_y=True)
+    X, y = known["X"], load_iris().target
     np.testing.assert_allclose(clf.predict_proba(X), known["probabilities"], rtol=1e-9)
     np.testing.assert_allclose(clf.cost_history_, known["costs"], rtol=1e-9)
     for _ in range(3):
         clf.partial_fit(X, y)
-    rates = [record["learning_rate"] for record in clf.history_]
-    np.testing.assert_allclose(rates, known["later_rates"], rtol=1e-12)
+    learning_rates = [record["learning_rate"] for record in clf.history_]
+    expected = known["later_learning_rates"]
+    np.testing.assert_allclose(learning_rates, expected, rtol=1e-12)
     # Machines round differently, and training enlarges that.
     np.testing.assert_allclose(
         clf.predict_proba(X), known["later_probabilities"], rtol=1e-5
@@ -365,6 +367,16 @@ def test_small_file_of_many_epochs(learning_rate):
     assert len(pickle.dumps(clf)) - len(pickle.dumps(once)) <= 100 * 299
 
 
+def test_small_file_of_many_categories():
+    levels = [f"level {i % 300}" for i in range(1000)]
+    frame = pd.DataFrame({"x": np.arange(1000), "kind": levels})
+    clf = RMSpropMLPClassifier(100, max_iter=1).fit(frame, np.arange(1000) % 2)
+    arrays = {id(array): array for _, array in walk(clf.encoding_)}
+    n_bytes = sum(array.nbytes for array in arrays.values())
+    n_bytes += 13 * 300  # Pickled, a short string has five bytes more.
+    assert_small(clf, 2 + n_bytes / (8 * params_of(clf).size))
+
+
 def test_small_file_of_many_partial_fits():
     clf = RMSpropMLPClassifier(2, batch_size=1)
     for i in range(500):
@@ -433,9 +445,11 @@ def test_state_is_plain_whatever_has_been_done(past):
 
 @every_copier
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_state_is_plain_once_a_copy_has_been_trained(copier, method, tmp_path):
-    clf = EVERYTHING.fit(EVERYTHING.make(max_iter=2, warm_start=True))
-    assert_plain(getattr(EVERYTHING, method)(copier(clf, tmp_path)))
+@pytest.mark.parametrize("name", ["everything", "frame"])
+def test_state_is_plain_once_a_copy_has_been_trained(name, copier, method, tmp_path):
+    case = CASES[name]
+    clf = case.fit(case.make(max_iter=2, warm_start=True))
+    assert_plain(getattr(case, method)(copier(clf, tmp_path)))
 
 
 class RecordingUnpickler(pickle.Unpickler):

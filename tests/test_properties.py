@@ -13,8 +13,12 @@ from sk_rmsprop import RMSpropMLPClassifier
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._schedules import SCHEDULES
 from tests.cases import trained
+from tests.helpers import params_of
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:X has .* categories among"),
+]
 
 EPOCHS = 3
 
@@ -23,7 +27,9 @@ VALID = {
         st.integers(1, 5), st.lists(st.integers(1, 5), max_size=3).map(tuple)
     ),
     "activation": st.sampled_from(sorted(ACTIVATIONS)),
-    "standardize": st.booleans(),
+    "categorical_features": st.sampled_from(["from_dtype", None, [0]]),
+    "numerical_encoding": st.sampled_from(["auto", "none", "standard"]),
+    "dtype": st.sampled_from(["auto", "float32", "float64"]),
     "learning_rate": st.floats(1e-5, 0.1),
     "epsilon": st.floats(1e-10, 1e-2),
     "momentum": st.floats(0, 0.95),
@@ -67,19 +73,25 @@ def data_sets(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n_samples = draw(st.integers(4, 40))
     X = rng.normal(size=(n_samples, draw(st.integers(1, 5))))
+    X[:, 0] = np.rint(X[:, 0])
     X = X.astype(draw(st.sampled_from([np.float32, np.float64])))
-    if draw(st.booleans()):
+    kind = draw(st.sampled_from(["dense", "with gaps", "csr"]))
+    if kind == "with gaps":
+        X[rng.random(X.shape) < 0.3] = np.nan
+    if kind == "csr":
         X = csr_array(X * (rng.random(X.shape) < 0.5))
     y = np.arange(n_samples) % draw(st.integers(1, 3))
     rng.shuffle(y)
     return X, y
 
 
-def without_class_weight(params, y):
-    """Drop class weights that name classes which `y` does not have."""
+def for_data(params, X, y):
+    """Drop weights of classes that `y` does not have, and categories of sparse data."""
     if set(params["class_weight"] or ()) - set(y):
-        return params | {"class_weight": None}
-    return params
+        params = params | {"class_weight": None}
+    return (
+        params if isinstance(X, np.ndarray) else params | {"categorical_features": None}
+    )
 
 
 def test_all_parameters_are_drawn():
@@ -93,10 +105,11 @@ def test_all_parameters_are_drawn():
 @given(PARAMETERS, data_sets(), st.data())
 def test_any_valid_combination(params, data, draw):
     X, y = data
-    params = without_class_weight(params, y)
+    params = for_data(params, X, y)
     clf = RMSpropMLPClassifier(**params, max_iter=EPOCHS).fit(X, y)
     probabilities = clf.predict_proba(X)
-    assert probabilities.dtype == X.dtype
+    is_single = X.dtype == params_of(clf).dtype == np.float32
+    assert probabilities.dtype == (np.float32 if is_single else np.float64)
     assert np.isfinite(probabilities).all()
     assert np.isfinite(clf.predict_log_proba(X)).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
@@ -118,7 +131,7 @@ def test_any_valid_combination(params, data, draw):
 )
 def test_early_stopping_returns_the_best_epoch(params, data, fraction, scoring):
     X, y = data
-    params = without_class_weight(params, y)
+    params = for_data(params, X, y)
     clf = RMSpropMLPClassifier(
         **params,
         early_stopping=True,
@@ -141,7 +154,7 @@ def test_early_stopping_returns_the_best_epoch(params, data, fraction, scoring):
 @given(PARAMETERS, data_sets(), st.data())
 def test_zero_weight_is_absence(params, data, draw):
     X, y = data
-    params = without_class_weight(params, y) | {"dropout": 0.0, "shuffle": False}
+    params = for_data(params, X, y) | {"dropout": 0.0, "shuffle": False}
     n_samples = X.shape[0]
     lists = st.lists(st.booleans(), min_size=n_samples, max_size=n_samples)
     keep = np.array(draw.draw(lists))

@@ -196,8 +196,8 @@ def test_tags():
     assert is_classifier(clf)
     assert tags.estimator_type == "classifier"
     assert tags.input_tags.sparse
-    assert not tags.input_tags.allow_nan
-    assert not tags.input_tags.categorical
+    assert tags.input_tags.allow_nan
+    assert tags.input_tags.categorical
     assert tags.target_tags.required
     assert not tags.target_tags.multi_output
     assert tags.classifier_tags.multi_class

@@ -26,7 +26,7 @@ def regression(**params):
     """Return softmax regression with tiny steps that keeps averages of gradients."""
     defaults = {
         "hidden_layer_sizes": (),
-        "standardize": False,
+        "numerical_encoding": "none",
         "learning_rate": 1e-12,
         "learning_rate_schedule": "constant",
         "beta": 0.5,
@@ -232,7 +232,7 @@ def test_validation_loss_of_many_samples():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((10_000, 3)), rng.integers(0, 100, 10_000)
     weight = rng.uniform(0.5, 2, 10_000)
-    clf = RMSpropMLPClassifier(8, max_iter=1, random_state=0)
+    clf = RMSpropMLPClassifier(8, max_iter=1, dtype="float64", random_state=0)
     clf.fit(X, y, X_val=X[:-1], y_val=y[:-1], sample_weight_val=weight[:-1])
     probabilities = clf.predict_proba(X[:-1])
     expected = log_loss(y[:-1], probabilities, sample_weight=weight[:-1])

@@ -38,6 +38,9 @@ REPEATED = {
         "string labels",
         "multilabel, sparse y",
         "csr",
+        "gaps",
+        "categories",
+        "frame",
     )
 }
 # What is drawn for every sample is not the same for its repetitions.
@@ -60,9 +63,8 @@ def fit_all(*cases, **params):
 
 def subset(case, rows):
     """Return a case with some of its samples."""
-    return case._replace(
-        X=case.X[rows], y=case.y[rows], sample_weight=case.sample_weight[rows]
-    )
+    X = case.X.iloc[rows] if isinstance(case.X, pd.DataFrame) else case.X[rows]
+    return case._replace(X=X, y=case.y[rows], sample_weight=case.sample_weight[rows])
 
 
 # --- Repetition -----------------------------------------------------------------------
@@ -340,7 +342,7 @@ def weight():
 @pytest.mark.parametrize("hidden", [(), (256,), (40, 30)])
 def test_an_untrained_network_predicts_the_frequencies(data, weight, hidden):
     X, y = data
-    clf = untrained(hidden_layer_sizes=hidden, standardize=True)
+    clf = untrained(hidden_layer_sizes=hidden, numerical_encoding="standard")
     for sample_weight in (None, weight):
         clf.fit(X, y, sample_weight=sample_weight)
         frequencies = np.bincount(y, sample_weight)
