@@ -58,6 +58,7 @@ logging.getLogger("sphinx.ext.intersphinx").logger.addFilter(is_not_about_connec
 # From first steps to special cases
 GALLERY = [
     "quickstart",
+    "data_frame",
     "decision_boundaries",
     "beta",
     "ravine",
