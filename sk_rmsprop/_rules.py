@@ -32,7 +32,7 @@ def auto_alpha(n_samples):
 
 
 def auto_sparse_factor(n_samples, n_features):
-    """Return the factor of sparse features: 50 by the default number of updates.
+    """Return the factor of sparse features: 45 by the default number of updates.
 
     It is at most 1 and at least 0.05. RMSprop changes a weight by about the learning
     rate in each update in which its feature occurs, whatever the feature's scale, so
@@ -43,4 +43,4 @@ def auto_sparse_factor(n_samples, n_features):
     """
     n_batches = math.ceil(n_samples / auto_batch_size(n_samples, n_features))
     n_updates = auto_max_iter(n_samples) * n_batches
-    return min(max(0.05, 50 / n_updates), 1.0)
+    return min(max(0.05, 45 / n_updates), 1.0)

@@ -96,7 +96,7 @@ class Table:
                 f"X has {len(columns)} features, but the model is expecting "
                 f"{self.n_columns} features as input."
             )
-        if not self.levels and _is_frame(X) and _is_numeric(X):
+        if not self.levels and _is_frame(X) and _has_one_numeric_dtype(X):
             return X.to_numpy()
         read = [self._read_column(j, column) for j, column in enumerate(columns)]
         dtype = np.result_type(*read) if read else np.float64
@@ -271,14 +271,15 @@ def _is_text(dtype):
     )
 
 
-def _is_numeric(X):
-    """Return whether a frame has columns of NumPy numbers alone, or their like."""
-    dtypes = list(X.dtypes)
+def _has_one_numeric_dtype(X):
+    """Return whether a frame can be read at once: other dtypes would be widened."""
+    dtypes = set(X.dtypes)
+    if len(dtypes) != 1:
+        return False
+    (dtype,) = dtypes
     if hasattr(X, "iloc"):
-        return all(
-            isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in dtypes
-        )
-    return all(dtype.is_numeric() and str(dtype) != "Decimal" for dtype in dtypes)
+        return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+    return dtype.is_integer() or dtype.is_float()
 
 
 def _categories(column):
@@ -303,6 +304,8 @@ def _as_numbers(column):
             return _floats_if_objects(column.to_numpy())
         if _is_text(dtype):
             return None
+        if str(dtype) == "Boolean" and column.null_count() == 0:
+            return column.to_numpy()
         return _floats_if_objects(np.array([*column.to_list(), None], object)[:-1])
     elif getattr(dtype, "kind", "O") in "biuf":  # pandas' nullable and sparse dtypes
         if column.isna().any():

@@ -387,9 +387,9 @@ def test_auto_scales_sparse_features_by_hand():
     rng.shuffle(X)
     encoding = encoding_of(sp.csr_array(X))
     size = np.sqrt((X[:, 0] ** 2).mean())
-    # 50 by the updates of 100 epochs of four batches; a binary feature has twice its
+    # 45 by the updates of 100 epochs of four batches; a binary feature has twice its
     # share if that is more, up to 1.
-    sparse = 50 / 400
+    sparse = 45 / 400
     factor = [
         sparse / size,
         sparse,

@@ -427,6 +427,7 @@ def test_float32_and_float64_learn_alike(data):
         (sp.csr_array(np.eye(1001)), np.float32),
         (pd.DataFrame(np.zeros((1000, 1))), np.float64),
         (pd.DataFrame({"a": np.zeros(4, np.float32), "b": [*"xyxy"]}), np.float32),
+        (pd.DataFrame({"a": np.zeros(4, np.int8), "b": ["x", None] * 2}), np.float64),
     ],
 )
 def test_dtype_of_training(X, expected):

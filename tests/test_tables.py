@@ -376,6 +376,8 @@ def test_identifiers_are_told_about(method):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         small().fit(frame[:20], Y[:20])  # Too few samples to say
+        listed = pd.Categorical(["user 1", "user 2"] * 30, frame["name"].unique())
+        small(max_iter="auto").partial_fit(pandas(name=listed), Y, classes=Y)
         small(warm_start=True).fit(pandas(name=frame["name"].str[:6]), Y)
 
 
@@ -444,10 +446,13 @@ def test_the_whole_program():
     assert cross_val_score(model, frame, labels, cv=3).mean() > 0.93
 
 
+@pytest.mark.parametrize("first", [np.uint8, bool])
 @pytest.mark.parametrize("as_frame", [pd.DataFrame, pl.DataFrame])
-def test_frames_are_read_into_the_narrowest_array(as_frame):
+def test_frames_are_read_into_the_narrowest_array(as_frame, first):
     X = np.random.default_rng(0).integers(0, 9, (40_000, 100), dtype=np.uint8)
-    frame = as_frame(X)
+    frame = as_frame(
+        {"a": X[:, 0].astype(first)} | {str(j): X[:, j] for j in range(99)}
+    )
     tracemalloc.start()
     try:
         small(max_iter=1, batch_size=400).fit(frame, X[:, 0] > 4)
