@@ -108,12 +108,22 @@ def sklearn_classifier(hidden_layer_sizes, **params):
 CLASSIFIERS = {OURS: our_classifier, "scikit-learn": sklearn_classifier}
 
 
-def _build_estimator(make, task):
+def _build_ours(task):
+    return _build_estimator(our_classifier, task, dtype=task.dtype)
+
+
+def _build_sklearn(task):
+    # Trains in the dtype of the data.
+    return _build_estimator(sklearn_classifier, task)
+
+
+def _build_estimator(make, task, **params):
     X, y = make_data(task)
     return lambda: make(
         task.hidden_layer_sizes,
         batch_size=min(task.batch_size, task.n_samples),
         max_iter=task.n_epochs,
+        **params,
     ).fit(X, y)
 
 
@@ -242,8 +252,8 @@ def _products(task, n_rows):
 
 
 BUILDERS = {
-    OURS: functools.partial(_build_estimator, our_classifier),
-    "scikit-learn": functools.partial(_build_estimator, sklearn_classifier),
+    OURS: _build_ours,
+    "scikit-learn": _build_sklearn,
     "torch": _build_torch,
     "skorch": _build_skorch,
     "keras-jax": _build_keras_jax,

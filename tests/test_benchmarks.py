@@ -184,7 +184,8 @@ def test_data_larger_than_memory_has_to_be_asked_for(module):
 def test_estimators_train_as_the_task_says(module, library, dtype, monkeypatch):
     # So large that the cost rises, which would end a run that could stop early.
     monkeypatch.setattr(module("_peers"), "LEARNING_RATE", 0.5)
-    task = module("_tasks").Task(50, (4, 6, 5, 3), 20, n_epochs=60, dtype=dtype)
+    # More rows than our classifier trains on in float64 unless told to.
+    task = module("_tasks").Task(1050, (4, 6, 5, 3), 500, n_epochs=60, dtype=dtype)
     fitted = module("_peers").BUILDERS[library](task)()
     assert fitted.n_iter_ == task.n_epochs
     assert fitted.t_ == task.n_epochs * task.n_samples
