@@ -22,6 +22,7 @@ class Part(NamedTuple):
 
 PARTS = {
     "steps": Part("Training steps"),
+    "as_called": Part("Training steps as users call them"),
     "threads": Part("BLAS threads"),
     "scaling": Part("Scaling with the size of data and network"),
     "predict": Part("Prediction"),

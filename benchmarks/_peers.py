@@ -24,6 +24,9 @@ LEARNING_RATE = 0.001
 BETA = 0.9
 EPSILON = 1e-8
 
+# The default of PyTorch and Keras. Keras casts the data by itself, PyTorch does not.
+NETWORK_DTYPE = "float32"
+
 WARM_UP_SECONDS = 0.1
 
 # Not a library, but a lower bound for any implementation in NumPy.
@@ -109,7 +112,7 @@ CLASSIFIERS = {OURS: our_classifier, "scikit-learn": sklearn_classifier}
 
 
 def _build_ours(task):
-    return _build_estimator(our_classifier, task, dtype=task.dtype)
+    return _build_estimator(our_classifier, task, dtype=task.dtype or "auto")
 
 
 def _build_sklearn(task):
@@ -141,7 +144,7 @@ def _torch_layers(task):
 def _torch_dtype(task):
     import torch
 
-    return getattr(torch, task.dtype)
+    return getattr(torch, task.dtype or NETWORK_DTYPE)
 
 
 def _build_torch(task):
@@ -153,6 +156,7 @@ def _build_torch(task):
     def train():
         torch.manual_seed(0)
         network = _torch_layers(task)
+        inputs = X.to(_torch_dtype(task))  # does nothing if it is that of X
         optimizer = torch.optim.RMSprop(
             network.parameters(), lr=LEARNING_RATE, alpha=BETA, eps=EPSILON
         )
@@ -160,7 +164,7 @@ def _build_torch(task):
             cost = 0.0
             for rows in torch.randperm(len(X)).split(task.batch_size):
                 optimizer.zero_grad()
-                loss = cross_entropy(network(X[rows]), y[rows])
+                loss = cross_entropy(network(inputs[rows]), y[rows])
                 loss.backward()
                 optimizer.step()
                 cost += loss.item() * len(rows)
@@ -174,6 +178,7 @@ def _build_skorch(task):
     from skorch import NeuralNetClassifier
 
     X, y = make_data(task)
+    dtype = task.dtype or NETWORK_DTYPE
 
     def train():
         torch.manual_seed(0)
@@ -189,7 +194,7 @@ def _build_skorch(task):
             iterator_train__shuffle=True,
             train_split=None,
             verbose=0,
-        ).fit(X, y)
+        ).fit(X.astype(dtype, copy=False), y)
 
     return train
 
@@ -199,10 +204,11 @@ def _build_keras_jax(task):
     import jax
     import keras
 
-    jax.config.update("jax_enable_x64", task.dtype == "float64")
-    keras.config.set_floatx(task.dtype)
+    dtype = task.dtype or NETWORK_DTYPE
+    jax.config.update("jax_enable_x64", dtype == "float64")
+    keras.config.set_floatx(dtype)
     # Layers use the policy, which no longer follows floatx once it has been used.
-    keras.config.set_dtype_policy(task.dtype)
+    keras.config.set_dtype_policy(dtype)
     X, y = make_data(task)
     n_features, *hidden, n_classes = task.layer_sizes
     layers = [keras.layers.Dense(size, activation="relu") for size in hidden]

@@ -16,14 +16,15 @@ class Task(NamedTuple):
         Number of features, sizes of the hidden layers, number of classes.
     batch_size : int
     n_epochs : int
-    dtype : str
+    dtype : str or None
+        None is float64 data without a word on the dtype: the library decides.
     """
 
     n_samples: int
     layer_sizes: tuple
     batch_size: int
     n_epochs: int
-    dtype: str = "float32"
+    dtype: str | None = "float32"
 
     @property
     def hidden_layer_sizes(self):
@@ -51,7 +52,7 @@ class Task(NamedTuple):
 def make_data(task):
     """Return random X, and class indices y that depend on it."""
     n_features, *_, n_classes = task.layer_sizes
-    return _random_data(task.n_samples, n_features, n_classes, task.dtype)
+    return _random_data(task.n_samples, n_features, n_classes, task.dtype or "float64")
 
 
 @functools.lru_cache(maxsize=1)

@@ -28,15 +28,16 @@ def measure(settings):
         for shape, task in SHAPES.items():
             for dtype in DTYPES:
                 task = task._replace(dtype=dtype)
-                if settings.quick:
-                    n_samples = min(task.n_samples, task.batch_size + 8)
-                    task = task._replace(n_samples=n_samples, n_epochs=1)
                 print(f"  {shape}, {dtype}", flush=True)
-                records += _measure(workers, names, shape, task, settings.n_repeats)
+                records += measure_shape(workers, names, shape, task, settings)
     return {"records": records}
 
 
-def _measure(workers, names, shape, task, n_repeats):
+def measure_shape(workers, names, shape, task, settings):
+    """Return the records of all libraries for one task."""
+    if settings.quick:
+        n_samples = min(task.n_samples, task.batch_size + 8)
+        task = task._replace(n_samples=n_samples, n_epochs=1)
     runs = {
         name: lambda name=name: workers.call(name, train_seconds, name, task)
         for name in names
@@ -51,7 +52,7 @@ def _measure(workers, names, shape, task, n_repeats):
             **record,
             "us_per_step": 1e6 * record["median_seconds"] / task.n_steps,
         }
-        for record in compare(interleaved(runs, n_repeats))
+        for record in compare(interleaved(runs, settings.n_repeats))
     ]
 
 

@@ -19,7 +19,7 @@ N_REPEATS = 1
 # What cannot run on other systems.
 SKIPPED = set() if sys.platform == "linux" else {"out_of_core"}
 
-WITHOUT_PLOT = {"import_time", "out_of_core", "threads"}
+WITHOUT_PLOT = {"as_called", "import_time", "out_of_core", "threads"}
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +200,35 @@ def test_other_libraries_train_where_installed(module, library, monkeypatch):
         pytest.importorskip(package)
     task = module("_tasks").Task(50, (4, 6, 3), 20, n_epochs=2)
     assert module("_peers").train_seconds(library, task) > 0
+
+
+@pytest.mark.parametrize(
+    ("library", "dtype"),
+    [("sk_rmsprop", "float32"), ("scikit-learn", "float64")],
+)
+@pytest.mark.filterwarnings("ignore:.*converged")
+def test_estimators_decide_the_dtype_as_called(module, library, dtype, monkeypatch):
+    sizes = (4, 6, 3)
+    shapes = {"small": module("_tasks").Task(150, sizes, 32, n_epochs=40)}
+    monkeypatch.setattr(module("steps"), "SHAPES", shapes)
+    task = module("as_called").tasks()["small"]
+    assert (task.n_samples, task.n_epochs) == (2000, 3)
+    assert module("_tasks").make_data(task)[0].dtype == np.float64
+    fitted = module("_peers").BUILDERS[library](task)()
+    assert {coef.dtype for coef in fitted.coefs_} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("library", ["torch", "skorch", "keras-jax"])
+def test_other_libraries_train_in_float32_as_called(module, library, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    for package in module("_settings").PEERS[library]:
+        pytest.importorskip(package)
+    task = module("_tasks").Task(50, (4, 6, 3), 20, n_epochs=1, dtype=None)
+    trained = module("_peers").BUILDERS[library](task)()
+    network = {"skorch": "module_", "keras-jax": "model"}.get(library)
+    network = getattr(trained, network) if network else trained
+    weights = network.weights if library == "keras-jax" else network.parameters()
+    assert {str(w.dtype).removeprefix("torch.") for w in weights} == {"float32"}
 
 
 def test_task_counts_its_steps(module):
