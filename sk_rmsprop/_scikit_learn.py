@@ -24,7 +24,7 @@ from sklearn.utils._param_validation import (
     make_constraint,
 )
 from sklearn.utils._param_validation import Options as OneOf
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import _get_feature_names, check_array, validate_data
 
 from sk_rmsprop._tables import Table
 from sk_rmsprop._training import ValidationLoss
@@ -149,7 +149,8 @@ def read_X(estimator, X, table=None, *, order=None, name="X"):
     is_lazy = hasattr(X, "collect")  # Asking it for its columns would be dear.
     reset, has_names = table is None, not is_lazy and hasattr(X, "columns")
     if has_names:
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        frame = _FrameNames(X) if _get_feature_names(X) is None else X
+        validate_data(estimator, frame, reset=reset, skip_check_array=True)
     if table is None:
         table = Table.of(X, estimator.categorical_features)
     array = check_array(
@@ -168,6 +169,24 @@ def read_X(estimator, X, table=None, *, order=None, name="X"):
     elif not _is_native(array.dtype):
         array = np.asarray(array, np.float64, order=order)
     return table, array
+
+
+class _FrameNames:
+    """The names and the shape of a data frame, where scikit-learn finds them.
+
+    Version 1.6 looks for the names of all but pandas' data frames in
+    ``__dataframe__``, which polars 2 no longer has.
+    """
+
+    def __init__(self, frame):
+        self.shape = frame.shape
+        self._names = list(frame.columns)
+
+    def __dataframe__(self):
+        return self
+
+    def column_names(self):
+        return self._names
 
 
 def _check_sparse(X, table, name):
