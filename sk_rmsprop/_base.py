@@ -310,7 +310,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         X, rows, weight = data.X, data.rows, data.weight
         if resumed:
             encoding = self._state.encoding
-            self._check_same("numerical_encoding", encoding.numerical, auto=None)
+            _check_same(
+                "numerical_encoding", encoding.numerical, self.numerical_encoding
+            )
             if is_chunk and encoding.moments is not None and not self._state.n_planned:
                 return encoding.following(X, rows, chunk_weight)
             # A loaded one may be mapped from a file.
@@ -338,20 +340,12 @@ class BaseRMSpropMLP(FittedMLP, ABC):
                 )
         return encoding
 
-    def _check_same(self, name, fitted, auto="auto"):
-        """Raise if a parameter is neither what it was in the first call nor "auto"."""
-        if getattr(self, name) not in (auto, fitted):
-            raise ValueError(
-                f"warm_start=True and partial_fit require the same {name} as in the "
-                f"first call: it was {fitted!r}, now it is {getattr(self, name)!r}. "
-                "Restore it, or fit a new estimator."
-            )
-
     def _params_dtype(self, data, resumed):
         """Return the dtype of parameters and arithmetic."""
         if resumed:
             dtype = self._state.params.dtype
-            self._check_same("dtype", dtype.name)
+            if self.dtype != "auto":
+                _check_same("dtype", dtype.name, self.dtype)
             return dtype
         if self.dtype != "auto":
             return np.dtype(self.dtype)
@@ -374,21 +368,11 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         sizes = (n_inputs, *map(int, hidden), target.n_outputs)
         network = Network(sizes, self.activation, target.loss)
         if resumed:
-            self._check_same_network(network)
+            fitted = self._network
+            fitted_sizes = fitted.layer_sizes[1:-1]
+            _check_same("hidden_layer_sizes", fitted_sizes, network.layer_sizes[1:-1])
+            _check_same("activation", fitted.activation, network.activation)
         return network
-
-    def _check_same_network(self, network):
-        fitted = self._network
-        for name, before, now in (
-            ("hidden_layer_sizes", fitted.layer_sizes[1:-1], network.layer_sizes[1:-1]),
-            ("activation", fitted.activation, network.activation),
-        ):
-            if now != before:
-                raise ValueError(
-                    f"warm_start=True and partial_fit require the same {name} as in "
-                    f"the first call: it was {before}, now it is {now}. Restore it, or "
-                    "fit a new estimator."
-                )
 
     def _make_state(self, network, encoding, seed, data, resumed):
         """Return where training begins; nothing else refers to it."""
@@ -505,6 +489,16 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             'that ends with max_iter, such as "cosine".',
             ConvergenceWarning,
             stacklevel=WARNING_STACKLEVEL,
+        )
+
+
+def _check_same(name, fitted, now):
+    """Raise if a parameter is not what it was in the first call."""
+    if now != fitted:
+        raise ValueError(
+            f"warm_start=True and partial_fit require the same {name} as in the first "
+            f"call: it was {fitted!r}, now it is {now!r}. Restore it, or fit a new "
+            "estimator."
         )
 
 

@@ -82,8 +82,8 @@ class Network:
 
         Weights of `absent_inputs`, which are 0 in all of the training data, start at 0:
         nothing is known of them. Without hidden layers, where the problem is convex,
-        the weights are 0. All are
-        drawn in float64 whatever the dtype, so that both start from the same weights.
+        the weights are 0. All are drawn in float64 whatever the dtype, so that both
+        start from the same weights.
         """
         params = np.zeros(self.n_params)
         layers = self.layers(params)
@@ -100,9 +100,9 @@ class Network:
         output_intercept[:] = output_bias
         return params.astype(dtype, copy=False)
 
-    def predict(self, params, X, encoding, link=None, dtype=None):
+    def predict(self, params, X, encoding, link=None):
         """Return the outputs, of shape (n_samples, n_outputs): see `blocks`."""
-        dtype = prediction_dtype(params, X) if dtype is None else dtype
+        dtype = prediction_dtype(params, X)
         result = np.empty((X.shape[0], self.layer_sizes[-1]), dtype)
         for rows, raw in self.blocks(params, X, encoding, link, dtype):
             result[rows] = raw.T

@@ -55,18 +55,17 @@ class Moments:
         self._update_binary(block[:32], weight[:32])
         self._update_binary(block[32:], weight[32:])
         missing = np.isnan(block)
-        if missing.any():
+        has_missing = missing.any()
+        if has_missing:
             block[missing] = 0.0
-            present = weight[:, np.newaxis] * ~missing
             self.gaps += weight @ missing
-            total = present.sum(axis=0)
-            mean = _ratio(weight @ block, total)
-            block -= mean
-            block[missing] = 0.0
+            total = (weight[:, np.newaxis] * ~missing).sum(axis=0)
         else:
             total = np.full(block.shape[1], weight.sum())
-            mean = _ratio(weight @ block, total)
-            block -= mean
+        mean = _ratio(weight @ block, total)
+        block -= mean
+        if has_missing:
+            block[missing] = 0.0
         # What rounding has left of the mean is taken from both.
         rest = _ratio(weight @ block, total)
         np.multiply(block, block, out=block)

@@ -63,16 +63,14 @@ class Table:
             categorical = _named_columns(categorical_features, n_columns)
             return cls(None, categorical, {}, [], n_columns)
         if isinstance(categorical_features, str):
-            is_nominal = [names is not None and _is_nominal(col) for col in columns]
-            categorical = np.flatnonzero(is_nominal).tolist()
+            readable = [] if names is None else range(len(columns))
+            categorical = [j for j in readable if _is_nominal(columns[j])]
+            coded = categorical
         else:
             categorical = _named_columns(categorical_features, len(columns), names)
-        levels, complete = {}, []
-        for j in categorical:
-            if _is_nominal(columns[j]) or _as_numbers(columns[j]) is None:
-                levels[j] = _levels(columns[j])
-            if _categories(columns[j]) is not None:
-                complete.append(j)
+            coded = [j for j in categorical if _needs_levels(columns[j])]
+        levels = {j: _levels(columns[j]) for j in coded}
+        complete = [j for j in categorical if _categories(columns[j]) is not None]
         return cls(names, categorical, levels, complete, len(columns))
 
     def read(self, X):
@@ -265,6 +263,11 @@ def _is_nominal(column):
     return _as_numbers(column) is None and isinstance(_example(column), str)
 
 
+def _needs_levels(column):
+    """Return whether a categorical column has to be read as codes."""
+    return _is_nominal(column) or _as_numbers(column) is None
+
+
 def _is_text(dtype):
     return str(dtype).startswith(
         ("str", "String", "Categorical", "Enum", "large_string")
@@ -282,9 +285,13 @@ def _has_one_numeric_dtype(X):
     return dtype.is_integer() or dtype.is_float()
 
 
+def _is_pandas_categorical(column):
+    return hasattr(column, "cat") and hasattr(column.cat, "codes")
+
+
 def _categories(column):
     """Return the categories that the dtype of a column lists, None if it lists none."""
-    if hasattr(column, "cat") and hasattr(column.cat, "codes"):  # pandas
+    if _is_pandas_categorical(column):
         return column.cat.categories.tolist()
     categories = getattr(getattr(column, "dtype", None), "categories", None)
     if categories is None or not hasattr(categories, "to_list"):
@@ -307,7 +314,7 @@ def _as_numbers(column):
         if str(dtype) == "Boolean" and column.null_count() == 0:
             return column.to_numpy()
         return _floats_if_objects(np.array([*column.to_list(), None], object)[:-1])
-    elif getattr(dtype, "kind", "O") in "biuf":  # pandas' nullable and sparse dtypes
+    if getattr(dtype, "kind", "O") in "biuf":  # pandas' nullable and sparse dtypes
         if column.isna().any():
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
         return np.asarray(column)
@@ -343,7 +350,7 @@ def _levels(column):
 def _codes(column, levels):
     """Return the positions of a column's values in its levels, NaN for missing ones."""
     index = {level: code for code, level in enumerate(levels)}
-    if hasattr(column, "cat") and hasattr(column.cat, "codes"):
+    if _is_pandas_categorical(column):
         categories = column.cat.categories.tolist()
         code_of = [index.get(_key(level), UNKNOWN_CODE) for level in categories]
         code_of = np.array([*code_of, np.nan])  # pandas' code of a missing value is -1.
