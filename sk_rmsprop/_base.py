@@ -8,6 +8,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -22,6 +23,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._data import Samples, check_sample_weight, split
 from sk_rmsprop._encoding import NUMERICAL_ENCODINGS, Encoding
+from sk_rmsprop._epochs import Epochs, Options, TrainingState
 from sk_rmsprop._fitted import FittedMLP, MatrixLike
 from sk_rmsprop._network import Network
 from sk_rmsprop._rmsprop import RMSprop
@@ -30,6 +32,7 @@ from sk_rmsprop._rules import (
     auto_batch_size,
     auto_max_iter,
     auto_sparse_factor,
+    updates_rows,
 )
 from sk_rmsprop._schedules import SCHEDULES
 from sk_rmsprop._scikit_learn import (
@@ -46,10 +49,7 @@ from sk_rmsprop._scikit_learn import (
 )
 from sk_rmsprop._training import (
     STOP_REASONS,
-    Epochs,
-    Options,
     TrainingResult,
-    TrainingState,
     print_record,
     train,
 )
@@ -244,17 +244,23 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             samples.table, data, resumed, chunk_weight=weight, is_chunk=True
         )
         network = self._make_network(encoding.n_inputs, samples.target, resumed)
-        state = self._make_state(network, encoding, seed, data, resumed)
-        # A small chunk does not mean a small data set.
-        n_samples = max(len(data.rows), state.n_samples // max(1, state.n_epochs))
-        options = self._options(data, encoding.n_inputs, n_samples, state.n_planned)
-        record = Epochs(network, state, data, options).run()
-        history = [*self._kept_history(resumed, MAX_STREAM_HISTORY - 1), record]
-        result = TrainingResult(state, history, 1)
-        self.__dict__.update(self._fitted_attributes(network, samples.target, result))
-        if options.verbose:
-            print_record(record)
-        return self
+        n_planned, n_samples = None, len(data.rows)
+        if resumed:  # A small chunk does not mean a small data set.
+            n_planned = self._state.n_planned
+            n_samples = max(n_samples, self._state.samples_per_epoch)
+        options = self._options(data, encoding.n_inputs, n_samples, n_planned)
+        in_place = options.updates_rows
+        state = self._make_state(network, encoding, seed, data, resumed, in_place)
+        epochs = Epochs(network, state, data, options)
+        with epochs.undone_on_failure() if in_place else nullcontext():
+            record = epochs.run()
+            history = [*self._kept_history(resumed, MAX_STREAM_HISTORY - 1), record]
+            result = TrainingResult(state, history, 1)
+            attributes = self._fitted_attributes(network, samples.target, result)
+            self.__dict__.update(attributes)
+            if options.verbose:
+                print_record(record)
+            return self
 
     # --- The steps of training, in their order ---
 
@@ -374,8 +380,11 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             _check_same("activation", fitted.activation, network.activation)
         return network
 
-    def _make_state(self, network, encoding, seed, data, resumed):
-        """Return where training begins; nothing else refers to it."""
+    def _make_state(self, network, encoding, seed, data, resumed, in_place=False):
+        """Return where training begins.
+
+        It is a copy of the current state, unless this is to be changed `in_place`.
+        """
         optimizer = RMSprop(
             self.learning_rate,
             beta=self.beta,
@@ -387,8 +396,8 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         )
         dtype = self._params_dtype(data, resumed)
         if resumed:
-            optimizer.take_state(self._state.optimizer)
-            return replace(self._state.copy(optimizer), encoding=encoding)
+            state = self._state.with_optimizer(optimizer, in_place=in_place)
+            return replace(state, encoding=encoding)
         bit_generator = np.random.PCG64(seed)
         params = network.initial_params(
             np.random.Generator(bit_generator),
@@ -437,6 +446,11 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             tol=float(self.tol),
             n_iter_no_change=self.n_iter_no_change,
             early_stopping=bool(self.early_stopping),
+            updates_rows=updates_rows(
+                data.values_per_row * batch_size,
+                n_inputs,
+                moves_all=alpha > 0 or self.momentum > 0 or self.centered,
+            ),
             verbose=bool(self.verbose),
         )
 

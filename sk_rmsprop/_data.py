@@ -145,6 +145,13 @@ class Data(NamedTuple):
     weight: np.ndarray | None
     rows: np.ndarray
 
+    @property
+    def values_per_row(self):
+        """Mean number of values of a row: of sparse data those that are stored."""
+        if isinstance(self.X, np.ndarray):
+            return self.X.shape[1]
+        return float(np.diff(self.X.indptr)[self.rows].mean())
+
     def initial_bias(self, network):
         """Return the biases of the network's outputs, by the weighted frequencies."""
         weight = None if self.weight is None else self.weight[self.rows]

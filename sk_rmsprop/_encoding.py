@@ -17,6 +17,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from sk_rmsprop._categories import Categories, OneHot
+from sk_rmsprop._sparse import CenteredRows
 from sk_rmsprop._statistics import Moments, moments_of
 from sk_rmsprop._tables import Table
 
@@ -364,6 +365,10 @@ class Encoder:
             self.factor = np.clip(self.factor, -limit, limit)
         self.factor = self.factor.astype(self.work_dtype, copy=False)
         self.work = None
+        # Columns of sparse rows that are centered, and by how much.
+        self.centered = np.flatnonzero(self.mean)
+        center = (self.mean * self.factor)[self.centered]
+        self.center = center.astype(self.dtype, copy=False)
         self.one_hot = OneHot(encoding.categories) if encoding.categories else None
 
     def encode(self, X):
@@ -404,7 +409,7 @@ class Encoder:
         np.multiply(work, self.factor, out=numbers, casting="same_kind")
 
     def encode_sparse(self, X):
-        """Return the inputs of CSR rows: CSR again, or `_CenteredRows`."""
+        """Return the inputs of CSR rows: CSR again, or `CenteredRows`."""
         data = X.data
         if self.encoding.scaled:
             data = data * self.factor[X.indices]
@@ -412,51 +417,6 @@ class Encoder:
         # Sparse values are never missing: indicators are columns without values.
         shape = (X.shape[0], self.encoding.n_inputs)
         scaled = csr_array((data, X.indices, X.indptr), shape=shape)
-        centered = np.flatnonzero(self.mean)
-        if not len(centered):
+        if not len(self.centered):
             return scaled
-        center = (self.mean * self.factor)[centered].astype(self.dtype)
-        return _CenteredRows(scaled, centered, center)
-
-
-class _CenteredRows:
-    """A sparse matrix less the centers of some columns, never made as an array.
-
-    Parameters
-    ----------
-    X : CSR array
-    columns : ndarray of int
-    center : ndarray of shape (n_columns,)
-        What is subtracted from these columns.
-    """
-
-    def __init__(self, X, columns, center):
-        self.X = X
-        self.columns = columns
-        self.center = center
-
-    @property
-    def shape(self):
-        """Shape of the matrix."""
-        return self.X.shape
-
-    def __matmul__(self, coef):
-        product = self.X @ coef
-        product -= self.center @ coef[self.columns]
-        return product
-
-    @property
-    def T(self):
-        """The transpose, likewise."""
-        return _TransposedCenteredRows(self)
-
-
-class _TransposedCenteredRows:
-    def __init__(self, rows):
-        self.rows = rows
-
-    def __matmul__(self, delta):
-        product = self.rows.X.T @ delta
-        center = np.outer(self.rows.center, delta.sum(axis=0))
-        product[self.rows.columns] -= center
-        return product
+        return CenteredRows(scaled, self.centered, self.center)

@@ -103,6 +103,14 @@ class FittedMLP(ScikitLearnEstimator):
         ]
         return scores or None
 
+    def __copy__(self):
+        # The state would be shared, and `partial_fit` may train it in place.
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        if self.__sklearn_is_fitted__():
+            new._state = self._state.copy()
+        return new
+
     def __setstate__(self, state):
         found = state.get("_state_format")
         if "_state" in state and found != STATE_FORMAT:

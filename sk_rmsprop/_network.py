@@ -5,17 +5,22 @@ penalties, optimizer and copies see one array. Views into it are made on demand 
 never stored beside it: pickling would turn them into separate arrays.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import prod, sqrt
 
 import numpy as np
 
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._losses import LOSSES, scratch_like
+from sk_rmsprop._sparse import ColumnsPresent
 
 # Predictions are made in blocks of rows whose inputs and activations fill about this
 # many bytes.
 PREDICTION_BLOCK_BYTES = 2**21
+
+# Initial weights are drawn, in float64, in blocks of about this many.
+DRAWN_BLOCK_SIZE = 2**16
 
 # Factor of the output layer's initial weights: see `Network.initial_params`.
 OUTPUT_SCALE = 0.1
@@ -54,6 +59,16 @@ class Network:
         """Number of weights and biases."""
         return self.n_weights + sum(self.layer_sizes[1:])
 
+    @property
+    def n_first_weights(self):
+        """Number of the first layer's weights: they lead the parameter vector."""
+        return self.layer_sizes[0] * self.layer_sizes[1]
+
+    @property
+    def beyond_inputs(self):
+        """The network without inputs: all parameters but the first layer's weights."""
+        return replace(self, layer_sizes=(0, *self.layer_sizes[1:]))
+
     def layers(self, vector):
         """Return views ``[(coef, intercept), ...]`` into a vector of n_params."""
         layers = []
@@ -85,20 +100,19 @@ class Network:
         the weights are 0. All are drawn in float64 whatever the dtype, so that both
         start from the same weights.
         """
-        params = np.zeros(self.n_params)
+        params = np.zeros(self.n_params, dtype)
         layers = self.layers(params)
         if len(layers) > 1:
             gain = ACTIVATIONS[self.activation].gain
-            for coef, _ in layers:
-                rng.standard_normal(out=coef)
-                coef *= gain / sqrt(coef.shape[0])
+            for i, (coef, _) in enumerate(layers, start=1):
+                scale = OUTPUT_SCALE if i == len(layers) else 1.0
+                _fill_normal(coef, rng, scale * gain / sqrt(len(coef)))
         if absent_inputs is not None:
             first_coef, _ = layers[0]
             first_coef[absent_inputs] = 0.0
-        output_coef, output_intercept = layers[-1]
-        output_coef *= OUTPUT_SCALE
+        _, output_intercept = layers[-1]
         output_intercept[:] = output_bias
-        return params.astype(dtype, copy=False)
+        return params
 
     def predict(self, params, X, encoding, link=None):
         """Return the outputs, of shape (n_samples, n_outputs): see `blocks`."""
@@ -117,7 +131,7 @@ class Network:
         the `prediction_dtype`.
         """
         dtype = prediction_dtype(params, X) if dtype is None else dtype
-        params = params.astype(dtype, copy=False)
+        make_forward = self._forward_maker(params, X, dtype)
         encode = encoding.encoder(X, dtype)
         first = 0 if isinstance(X, np.ndarray) else 1  # CSR stays as small as it is.
         row_bytes = np.dtype(dtype).itemsize * max(self.layer_sizes[first:])
@@ -128,7 +142,7 @@ class Network:
             whole = block_size == n_rows
             block = X if whole else X[start : start + block_size]
             if forward is None or forward.batch_size != block.shape[0]:
-                forward = Forward(self, params, block.shape[0])
+                forward = make_forward(block.shape[0])
             # A probability may well underflow. And OpenBLAS was seen to flag an invalid
             # operation in products of finite float32 numbers by a vector (SkylakeX
             # kernels), now and then.
@@ -138,11 +152,25 @@ class Network:
                     link(raw)
             yield slice(start, start + block_size), raw
 
+    def _forward_maker(self, params, X, dtype):
+        """Return a function from a number of rows to their forward pass."""
+        if isinstance(X, np.ndarray) or params.dtype == dtype or X.nnz >= X.shape[1]:
+            return partial(Forward, self, params.astype(dtype, copy=False))
+        return partial(SparseForward, self, params, dtype)
+
 
 def prediction_dtype(params, X):
     """Return the dtype of predictions: float64 unless all numbers are float32."""
     all_single = params.dtype == X.dtype == np.float32
     return np.dtype(np.float32 if all_single else np.float64)
+
+
+def _fill_normal(coef, rng, deviation):
+    """Draw weights in float64, block by block."""
+    n_together = max(1, DRAWN_BLOCK_SIZE // coef.shape[1])
+    for start in range(0, len(coef), n_together):
+        block = coef[start : start + n_together]
+        block[...] = deviation * rng.standard_normal(block.shape)
 
 
 class Forward:
@@ -172,6 +200,13 @@ class Forward:
         self.output_intercept = intercept[:, np.newaxis]
         self.raw = np.empty((len(intercept), batch_size), params.dtype)
 
+    def set_first_weights(self, coef):
+        """Replace the weights of the first layer."""
+        if self.hidden:
+            self.hidden[0].coef = coef
+        else:
+            self.output_coef = coef
+
     def __call__(self, X):
         """Return the raw outputs for `X`, in a buffer that the next call refills."""
         below = X
@@ -188,6 +223,34 @@ class Forward:
             self.raw[...] = (below @ self.output_coef).T
         np.add(self.raw, self.output_intercept, self.raw)
         return self.raw
+
+
+class SparseForward:
+    """The forward pass for CSR rows that converts only the weights that they need.
+
+    Parameters
+    ----------
+    network : Network
+    params : ndarray of shape (n_params,)
+    dtype : dtype
+        That of the arithmetic, another one than that of `params`.
+    batch_size : int
+    """
+
+    def __init__(self, network, params, dtype, batch_size):
+        n_first = network.n_first_weights
+        self.batch_size = batch_size
+        self.dtype = dtype
+        self.first_coef = params[:n_first].reshape(network.layer_sizes[:2])
+        self.columns_present = ColumnsPresent(network.layer_sizes[0])
+        rest = params[n_first:].astype(dtype)
+        self.forward = Forward(network.beyond_inputs, rest, batch_size)
+
+    def __call__(self, X):
+        """Return the raw outputs for `X`, in a buffer that the next call refills."""
+        columns, X = self.columns_present(X)
+        self.forward.set_first_weights(self.first_coef[columns].astype(self.dtype))
+        return self.forward(X)
 
 
 class _HiddenLayer:
@@ -268,6 +331,14 @@ class CostGradient:
             cost += self._add_penalty()
         return cost
 
+    def set_first_weights(self, coef):
+        """Replace the weights of the first layer.
+
+        Their gradient will be the attribute `first_gradient`.
+        """
+        self.forward.set_first_weights(coef)
+        self.gradients[0] = (None, self.gradients[0][1])
+
     def _backward(self, X, raw_gradient):
         """Propagate the gradient from the raw outputs back to all parameters."""
         hidden = self.forward.hidden
@@ -284,7 +355,10 @@ class CostGradient:
             coef_gradient, intercept_gradient = self.gradients[i]
             self.ones.dot(delta, intercept_gradient)
             coef = layer.coef
-        _product(X.T, delta, coef_gradient)
+        if coef_gradient is None:
+            self.first_gradient = X.T @ delta
+        else:
+            _product(X.T, delta, coef_gradient)
 
     def _add_penalty(self):
         np.multiply(self.weights, self.alpha, self.penalty)

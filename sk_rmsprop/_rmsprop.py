@@ -1,35 +1,24 @@
 """RMSprop, the optimizer."""
 
-import sys
 from collections.abc import Callable
-from math import isfinite, log
-from numbers import Integral, Real
+from math import prod
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-# The update makes about ten passes over its arrays. In blocks of this many elements
-# every pass after the first finds them in cache. Blocks of a quarter of that took 10
-# to 20 % longer on a processor with 512 KiB of L2 cache, due to the number of calls.
-BLOCK_SIZE = 65536
+from sk_rmsprop._checks import (
+    check_bound,
+    check_gradient,
+    check_params,
+    check_rows,
+    flag,
+    in_range,
+    memory_order,
+)
+from sk_rmsprop._updates import Formula, RowUpdate, Update, flat_view
 
-# The averages decay geometrically where gradients vanish. Before they become subnormal,
-# which makes every operation on them several times slower, they are set to zero: below
-# `tiny * FLUSH_MARGIN` at every step at which they could have decayed by the margin.
-# Its root is negligible against any usual epsilon.
-FLUSH_MARGIN = 1e6
-
-_RANGES = {
-    "learning_rate": (lambda value: value > 0, "positive"),
-    "beta": (lambda value: 0 <= value < 1, "in [0, 1)"),
-    "epsilon": (lambda value: value > 0, "positive"),
-    "momentum": (lambda value: 0 <= value < 1, "in [0, 1)"),
-    "weight_decay": (lambda value: value >= 0, "non-negative"),
-    "initial_square_average": (lambda value: value >= 0, "non-negative"),
-}
-
-_STATE_ARRAYS = ("square_average_", "gradient_average_", "velocity_")
+_AVERAGES = ("square_average_", "gradient_average_", "velocity_")
 
 
 class RMSprop:
@@ -85,6 +74,9 @@ class RMSprop:
         m; None unless `centered`.
     velocity_ : ndarray or None
         u; None unless there is momentum.
+    row_steps_ : ndarray of uint32 of shape (n_rows,) or None
+        How many steps (modulo 2**32) each row of the parameters and of v includes; None
+        if all are up to date. See `step_rows`.
     n_steps_ : int
         Number of steps taken.
 
@@ -136,21 +128,24 @@ class RMSprop:
         epsilon_in_sqrt: bool = False,
         initial_square_average: float = 0.0,
     ) -> None:
-        self.learning_rate = _in_range("learning_rate", learning_rate)
-        self.beta = _in_range("beta", beta)
-        self.epsilon = _in_range("epsilon", epsilon)
-        self.momentum = _in_range("momentum", momentum)
-        self.nesterov = _flag("nesterov", nesterov)
-        self.centered = _flag("centered", centered)
-        self.weight_decay = _in_range("weight_decay", weight_decay)
-        self.bias_correction = _flag("bias_correction", bias_correction)
-        self.epsilon_in_sqrt = _flag("epsilon_in_sqrt", epsilon_in_sqrt)
-        self.initial_square_average = _in_range(
+        self.learning_rate = in_range("learning_rate", learning_rate)
+        self.beta = in_range("beta", beta)
+        self.epsilon = in_range("epsilon", epsilon)
+        self.momentum = in_range("momentum", momentum)
+        self.nesterov = flag("nesterov", nesterov)
+        self.centered = flag("centered", centered)
+        self.weight_decay = in_range("weight_decay", weight_decay)
+        self.bias_correction = flag("bias_correction", bias_correction)
+        self.epsilon_in_sqrt = flag("epsilon_in_sqrt", epsilon_in_sqrt)
+        self.initial_square_average = in_range(
             "initial_square_average", initial_square_average
         )
         self.square_average_: NDArray[np.floating] | None = None
         self.gradient_average_: NDArray[np.floating] | None = None
         self.velocity_: NDArray[np.floating] | None = None
+        self.row_steps_: NDArray[np.uint32] | None = None
+        self._row_size: int | None = None
+        self._row_learning_rate = 0.0
         self.n_steps_ = 0
 
     def step(
@@ -182,9 +177,10 @@ class RMSprop:
         """
         if learning_rate is None:
             learning_rate = self.learning_rate
-        learning_rate = _in_range("learning_rate", learning_rate)
-        _check_arrays(params, gradient)
-        gradient = np.asarray(gradient, order=_memory_order(params))
+        learning_rate = in_range("learning_rate", learning_rate)
+        check_params(params)
+        check_gradient(gradient, params.dtype, params.shape)
+        gradient = np.asarray(gradient, order=memory_order(params))
         if np.may_share_memory(params, gradient):
             gradient = gradient.copy(order="K")
         with np.errstate(under="ignore"):
@@ -222,37 +218,193 @@ class RMSprop:
             As in `step`; also if the arrays share memory or differ in their order, or
             `n_decayed` is invalid.
         """
-        _check_arrays(params, gradient)
-        _check_bound(params, gradient, n_decayed)
+        check_params(params)
+        check_gradient(gradient, params.dtype, params.shape)
+        check_bound(params, gradient, n_decayed)
         self._check_state(params)
+        self.catch_up(params)
         self._prepare_state(params)
-        return _Update(self, params, gradient, n_decayed)
+        return Update(
+            Formula(self, params.dtype),
+            flat_view(params),
+            flat_view(gradient),
+            [
+                flat_view(self.square_average_),
+                flat_view(self.gradient_average_) if self.centered else None,
+                flat_view(self.velocity_) if self.momentum > 0 else None,
+            ],
+            self._n_decayed(params, n_decayed),
+        )
+
+    def step_rows(
+        self,
+        params: NDArray[np.floating],
+        rows: ArrayLike,
+        gradient: NDArray[np.floating],
+        learning_rate: float | None = None,
+    ) -> None:
+        """Update a matrix in place, where only some of its rows have a gradient.
+
+        The result is that of `step` with a gradient of 0 in all other rows, up to
+        rounding, at a cost that depends on the number of `rows` alone. What a step does
+        to the other rows, to multiply v by beta and the weights by the factor of the
+        weight decay, is made up for by powers of these factors when a row is next
+        updated, or by `catch_up`.
+
+        Parameters
+        ----------
+        params : ndarray of float32 or float64 of shape (n_rows, n_columns)
+            The parameters. Writeable and C-contiguous; shape and dtype are those of the
+            first step.
+        rows : array-like of int of shape (n_updated,)
+            The rows that have a gradient, each once.
+        gradient : ndarray of shape (n_updated, n_columns)
+            Their gradient, of the same dtype.
+        learning_rate : float, default=None
+            Replaces ``self.learning_rate`` in this step. With weight decay a changed
+            learning rate brings all rows up to date first.
+
+        Raises
+        ------
+        TypeError
+            As in `step`; also if rows are not integers.
+        ValueError
+            As in `step`; also with momentum or if centered: then rows without a
+            gradient move, too.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sk_rmsprop import RMSprop
+        >>> w = np.ones((1000, 2))
+        >>> optimizer = RMSprop(learning_rate=0.01)
+        >>> optimizer.step_rows(w, [3, 5], np.array([[0.8, 0.0], [0.0, -0.2]]))
+        >>> w[3:6].round(3)
+        array([[0.968, 1.   ],
+               [1.   , 1.   ],
+               [1.   , 1.032]])
+        """
+        if learning_rate is None:
+            learning_rate = self.learning_rate
+        learning_rate = in_range("learning_rate", learning_rate)
+        check_params(params)
+        rows = check_rows(rows, params)
+        check_gradient(gradient, params.dtype, (len(rows), params.shape[1]))
+        with np.errstate(under="ignore"):
+            update = self.row_update_for(params, params.shape, params.reshape(-1)[:0])
+            update.load(rows)
+            update(learning_rate, gradient)
+
+    def row_update_for(
+        self,
+        params: NDArray[np.floating],
+        shape: tuple[int, int],
+        gradient: NDArray[np.floating],
+        n_decayed: int | None = None,
+    ) -> RowUpdate:
+        """Return the step of some rows as an object bound to the arrays.
+
+        For loops, as `update_for` is. The leading ``n_rows * n_columns`` of the
+        parameters are the matrix, all the others have a gradient in every step.
+
+        Parameters
+        ----------
+        params : ndarray
+            Writeable and C-contiguous.
+        shape : tuple of int
+            Shape of the matrix, (n_rows, n_columns).
+        gradient : ndarray of shape (n_others,)
+            The gradient of the other parameters.
+        n_decayed : int, default=None
+            As in `update_for`.
+
+        Returns
+        -------
+        RowUpdate
+            ``load(rows)`` returns the weights of some rows, up to date; to call the
+            object with a learning rate and their gradient then takes one step.
+
+        Raises
+        ------
+        ValueError
+            With momentum or if centered.
+        """
+        if self.momentum > 0 or self.centered:
+            raise ValueError(
+                "With momentum > 0 or centered=True rows without a gradient move, too: "
+                "use step or update_for."
+            )
+        self._check_state(params)
+        return self._row_update(params, shape, gradient, n_decayed)
+
+    def catch_up(self, params: NDArray[np.floating]) -> None:
+        """Bring all rows up to date after `step_rows`.
+
+        Needed before `params` are read if there is weight decay, and before the square
+        average is.
+
+        Parameters
+        ----------
+        params : ndarray
+            Those of `step_rows`; updated in place.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `step`.
+        """
+        if self.row_steps_ is None:
+            return
+        check_params(params)
+        shape = (len(self.row_steps_), self._row_size)
+        with np.errstate(under="ignore"):
+            rest = flat_view(params)[prod(shape) :]
+            self._row_update(params, shape, rest).catch_up()
+        self.row_steps_ = None
 
     def state_arrays(self) -> list[NDArray[np.floating]]:
-        """Return the existing arrays of the state, in the order of `Attributes`."""
-        arrays = (self.__dict__[name] for name in _STATE_ARRAYS)
+        """Return the existing arrays of averages, in the order of `Attributes`."""
+        arrays = (self.__dict__[name] for name in _AVERAGES)
         return [array for array in arrays if array is not None]
 
-    def take_state(self, other: "RMSprop") -> None:
-        """Copy another optimizer's state, as far as this one's options use it.
+    def take_state(self, other: "RMSprop", *, copy: bool = True) -> None:
+        """Take another optimizer's state, as far as this one's options use it.
 
         Parameters
         ----------
         other : RMSprop
             It is not changed.
+        copy : bool, default=True
+            Whether to copy its arrays. Otherwise the next step changes them, for both.
+
+        Raises
+        ------
+        ValueError
+            If rows of the other one are not up to date, and this one has another
+            `beta` or `weight_decay`: call `catch_up` first.
         """
-        self.square_average_ = _copy_of(other.square_average_)
+        decays = (other.beta, other.weight_decay)
+        if other.row_steps_ is not None and decays != (self.beta, self.weight_decay):
+            raise ValueError(
+                "Rows of the other optimizer are not up to date, and this one has "
+                "another beta or weight_decay: call the other one's catch_up first."
+            )
+        take = _copy_of if copy else _same
+        self.square_average_ = take(other.square_average_)
         self.gradient_average_ = (
-            _copy_of(other.gradient_average_) if self.centered else None
+            take(other.gradient_average_) if self.centered else None
         )
-        self.velocity_ = _copy_of(other.velocity_) if self.momentum > 0 else None
+        self.velocity_ = take(other.velocity_) if self.momentum > 0 else None
+        self.row_steps_ = take(other.row_steps_)
+        self._row_size = other._row_size
+        self._row_learning_rate = other._row_learning_rate
         self.n_steps_ = other.n_steps_
 
     def copy(self) -> Self:
         """Return an optimizer with the same options and copies of the state arrays."""
         new = object.__new__(type(self))
         new.__dict__.update(self.__dict__)
-        for name in _STATE_ARRAYS:
+        for name in (*_AVERAGES, "row_steps_"):
             new.__dict__[name] = _copy_of(self.__dict__[name])
         return new
 
@@ -263,6 +415,24 @@ class RMSprop:
             f"RMSprop(learning_rate={self.learning_rate}, beta={self.beta}, "
             f"n_steps_={self.n_steps_})"
         )
+
+    def _row_update(self, params, shape, gradient, n_decayed=None):
+        self._prepare_state(params)
+        if self.row_steps_ is None:
+            self.row_steps_ = np.full(shape[0], self.n_steps_ % 2**32, np.uint32)
+            self._row_size = shape[1]
+        return RowUpdate(
+            Formula(self, params.dtype),
+            flat_view(params),
+            shape,
+            flat_view(gradient),
+            self._n_decayed(params, n_decayed),
+        )
+
+    def _n_decayed(self, params, n_decayed):
+        if self.weight_decay == 0:
+            return 0
+        return params.size if n_decayed is None else n_decayed
 
     def _check_state(self, params):
         for array in self.state_arrays():
@@ -284,7 +454,7 @@ class RMSprop:
             "gradient_average_": 0.0 if self.centered else None,
             "velocity_": 0.0 if self.momentum > 0 else None,
         }
-        order = _memory_order(params)
+        order = memory_order(params)
         for name, start in starts.items():
             array = self.__dict__[name]
             if array is not None:
@@ -293,215 +463,9 @@ class RMSprop:
                 self.__dict__[name] = np.full(params.shape, start, params.dtype, order)
 
 
-class _Update:
-    """One step of an optimizer on one pair of arrays, with all views made before."""
-
-    def __init__(self, optimizer, params, gradient, n_decayed):
-        self.optimizer = optimizer
-        self.arrays = [
-            _flat_view(params),
-            _flat_view(gradient),
-            _flat_view(optimizer.square_average_),
-            _flat_view(optimizer.gradient_average_) if optimizer.centered else None,
-            _flat_view(optimizer.velocity_) if optimizer.momentum > 0 else None,
-            np.empty(min(BLOCK_SIZE, params.size), params.dtype),
-        ]
-        if optimizer.weight_decay == 0:
-            n_decayed = 0
-        elif n_decayed is None:
-            n_decayed = params.size
-        self.blocks = [
-            self._block(start, n_decayed) for start in range(0, params.size, BLOCK_SIZE)
-        ]
-        # Scalars as 0-d arrays of the working dtype: with a Python float a call on a
-        # small array takes twice as long.
-        self.beta = np.array(optimizer.beta, params.dtype)
-        self.rest = np.array(1 - optimizer.beta, params.dtype)
-        # An epsilon that rounds to zero would give 0 / 0.
-        epsilon = max(optimizer.epsilon, np.finfo(params.dtype).tiny)
-        self.epsilon = np.array(epsilon, params.dtype)
-        self.momentum = np.array(optimizer.momentum, params.dtype)
-        self.learning_rate = np.empty((), params.dtype)
-        self.momentum_learning_rate = np.empty((), params.dtype)
-        self.kept = np.empty((), params.dtype)
-        self.correction = np.empty((), params.dtype)
-        self.flush_interval = _flush_interval(optimizer.beta, optimizer.momentum)
-
-    def _block(self, start, n_decayed):
-        """Return the views that `_step_block` needs for the block from `start` on."""
-        params, *others, scratch = self.arrays
-        n_rest = params.size - start
-        block = slice(start, start + BLOCK_SIZE)
-        decayed = params[start : min(start + BLOCK_SIZE, n_decayed)]
-        return (
-            decayed if decayed.size else None,
-            params[block],
-            *(None if array is None else array[block] for array in others),
-            scratch[:n_rest],
-        )
-
-    def __call__(self, learning_rate):
-        optimizer = self.optimizer
-        optimizer.n_steps_ += 1
-        self.learning_rate[...] = learning_rate
-        if optimizer.nesterov:
-            self.momentum_learning_rate[...] = learning_rate * optimizer.momentum
-        if optimizer.weight_decay > 0:
-            self.kept[...] = 1 - learning_rate * optimizer.weight_decay
-        if optimizer.bias_correction:
-            self.correction[...] = 1 - optimizer.beta**optimizer.n_steps_
-        for block in self.blocks:
-            self._step_block(*block)
-        if optimizer.n_steps_ % self.flush_interval == 0:
-            self._flush_tiny_averages()
-
-    def _step_block(
-        self, decayed, params, gradient, square_average, mean, velocity, scratch
-    ):
-        if decayed is not None:
-            np.multiply(decayed, self.kept, decayed)
-        # v <- beta * v + (1 - beta) * g**2
-        np.multiply(gradient, gradient, scratch)
-        np.multiply(scratch, self.rest, scratch)
-        np.multiply(square_average, self.beta, square_average)
-        np.add(square_average, scratch, square_average)
-        variance = square_average
-        if mean is not None:
-            variance = self._centered_variance(gradient, square_average, mean, scratch)
-        if self.optimizer.bias_correction:
-            variance = np.divide(variance, self.correction, scratch)
-        # step <- g / (sqrt(v) + epsilon)
-        if self.optimizer.epsilon_in_sqrt:
-            np.add(variance, self.epsilon, scratch)
-            np.sqrt(scratch, scratch)
-        else:
-            np.sqrt(variance, scratch)
-            np.add(scratch, self.epsilon, scratch)
-        step = np.divide(gradient, scratch, scratch)
-        if velocity is None:
-            np.multiply(step, self.learning_rate, step)
-            np.subtract(params, step, params)
-        else:
-            self._momentum_step(params, step, velocity)
-
-    def _centered_variance(self, gradient, square_average, mean, scratch):
-        """Update m; return v - m**2, clamped at 0, in `scratch`.
-
-        With bias correction both averages are to be divided by c, and
-        v/c - (m/c)**2 = (v - m**2/c) / c: this is the bracket.
-        """
-        # m <- beta * m + (1 - beta) * g
-        np.multiply(gradient, self.rest, scratch)
-        np.multiply(mean, self.beta, mean)
-        np.add(mean, scratch, mean)
-        np.multiply(mean, mean, scratch)
-        if self.optimizer.bias_correction:
-            np.divide(scratch, self.correction, scratch)
-        np.subtract(square_average, scratch, scratch)
-        return np.maximum(scratch, 0, out=scratch)
-
-    def _momentum_step(self, params, step, velocity):
-        # u <- momentum * u + step;  w <- w - learning_rate * u
-        np.multiply(velocity, self.momentum, velocity)
-        np.add(velocity, step, velocity)
-        if self.optimizer.nesterov:
-            # w <- w - learning_rate * (step + momentum * u)
-            np.multiply(step, self.learning_rate, step)
-            np.subtract(params, step, params)
-            np.multiply(velocity, self.momentum_learning_rate, step)
-        else:
-            np.multiply(velocity, self.learning_rate, step)
-        np.subtract(params, step, params)
-
-    def _flush_tiny_averages(self):
-        threshold = np.finfo(self.learning_rate.dtype).tiny * FLUSH_MARGIN
-        for *_, square_average, mean, velocity, scratch in self.blocks:
-            for average in (square_average, mean, velocity):
-                if average is not None:
-                    np.abs(average, out=scratch)
-                    np.greater(scratch, threshold, out=scratch)
-                    np.multiply(average, scratch, average)
-
-
-def _flush_interval(*decays):
-    """Return the number of steps in which no decay exceeds the flush margin."""
-    intervals = [int(log(FLUSH_MARGIN) / -log(decay)) for decay in decays if decay > 0]
-    return max(1, min(intervals, default=sys.maxsize))
-
-
 def _copy_of(array):
     return None if array is None else np.array(array, order="K")
 
 
-def _flat_view(array):
-    """Return a 1-D view of a contiguous array, in the order of its memory."""
-    return np.asarray(array).reshape(-1, order="A")
-
-
-def _memory_order(array):
-    return "C" if array.flags.c_contiguous else "F"
-
-
-def _in_range(name, value):
-    """Return `value` as a float, or raise if it is not in the range of `name`."""
-    in_range, words = _RANGES[name]
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, got {value!r}.")
-    if not (isfinite(value) and in_range(value)):
-        raise ValueError(f"{name} must be {words} and finite, got {value!r}.")
-    return float(value)
-
-
-def _flag(name, value):
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be a bool, got {value!r}.")
-    return bool(value)
-
-
-def _check_arrays(params, gradient):
-    for name, array in (("params", params), ("gradient", gradient)):
-        if not isinstance(array, np.ndarray) or array.dtype not in (
-            np.float32,
-            np.float64,
-        ):
-            kind = getattr(array, "dtype", type(array).__name__)
-            raise TypeError(
-                f"{name} must be a NumPy array of float32 or float64, got {kind}."
-            )
-    if gradient.dtype != params.dtype:
-        raise TypeError(
-            f"gradient must have the dtype of params, {params.dtype}, got "
-            f"{gradient.dtype}."
-        )
-    if gradient.shape != params.shape:
-        raise ValueError(
-            f"gradient must have the shape of params, {params.shape}, got "
-            f"{gradient.shape}."
-        )
-    if not params.flags.writeable:
-        raise ValueError("params is read-only, and would be updated in place; copy it.")
-    if not params.flags.forc:
-        raise ValueError(
-            "params must be contiguous to be updated in place; copy it first."
-        )
-
-
-def _check_bound(params, gradient, n_decayed):
-    if not gradient.flags[f"{_memory_order(params)}_CONTIGUOUS"]:
-        raise ValueError(
-            "gradient must be contiguous in the same order as params to be bound."
-        )
-    if np.may_share_memory(params, gradient):
-        raise ValueError(
-            "gradient must not share memory with params to be bound: the update would "
-            "overwrite it. Copy it first."
-        )
-    if n_decayed is None:
-        return
-    if not isinstance(n_decayed, Integral):
-        raise TypeError(f"n_decayed must be an integer or None, got {n_decayed!r}.")
-    if not 0 <= n_decayed <= params.size:
-        raise ValueError(
-            f"n_decayed must be from 0 to the {params.size} parameters, got "
-            f"{n_decayed!r}."
-        )
+def _same(array):
+    return array

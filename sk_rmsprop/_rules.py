@@ -44,3 +44,12 @@ def auto_sparse_factor(n_samples, n_features):
     n_batches = math.ceil(n_samples / auto_batch_size(n_samples, n_features))
     n_updates = auto_max_iter(n_samples) * n_batches
     return min(max(0.05, 45 / n_updates), 1.0)
+
+
+def updates_rows(values_per_batch, n_inputs, *, moves_all):
+    """Return whether only weights of the inputs that a batch has are updated.
+
+    An option that moves the weights of absent inputs, too, forbids it. A batch with as
+    many values as there are inputs has most of them: nothing would be saved.
+    """
+    return bool(values_per_batch < n_inputs and not moves_all)

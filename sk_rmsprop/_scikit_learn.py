@@ -298,7 +298,8 @@ class FitCallbacks:
         """Call the callbacks after an epoch; return whether one requests to stop."""
         return self.active and self.epoch_context.call_on_fit_task_end(
             **self.task,
-            reconstruction_attributes=functools.partial(self.fitted_attributes, result),
+            # A callback may keep the fitted estimator.
+            reconstruction_attributes=lambda: self.fitted_attributes(result.copy()),
         )
 
     def end_fit(self):
@@ -357,6 +358,7 @@ class Validation:
         return {"validation_loss": loss, "validation_score": score}
 
     def _score(self, result):
+        result = result.copy()  # A scorer may keep the fitted estimator.
         fitted = copy.copy(self.estimator)
         fitted.__dict__.update(self.fitted_attributes(result))
         # X has been read: it has numbers only, and no names to be missed.

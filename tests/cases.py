@@ -106,9 +106,23 @@ def make_data(n_samples=65, n_features=5, n_classes=3, seed=0):
     return X, (scores + rng.standard_normal(scores.shape)).argmax(axis=1)
 
 
+def make_words(n_samples=65, n_words=60, seed=5):
+    """Return three words each, with more words than a batch of ten has values."""
+    rng = np.random.default_rng(seed)
+    share = 1 / np.arange(1, n_words + 1)
+    chosen = [
+        np.sort(rng.choice(n_words, 3, replace=False, p=share / share.sum()))
+        for _ in range(n_samples)
+    ]
+    values = rng.random(3 * n_samples) + 0.5
+    indptr = np.arange(0, 3 * n_samples + 1, 3)
+    return csr_array((values, np.ravel(chosen), indptr), shape=(n_samples, n_words))
+
+
 X, y = make_data()
 X_VAL, Y_VAL = make_data(n_samples=40, seed=1)
 X_SPARSE = csr_array(np.where(np.abs(X) > 0.5, X, 0.0))
+X_WORDS = make_words()
 Y_MULTILABEL = (X @ X[:5].T + 0.3 * X[:, :1] > 0.5).astype(int)
 WEIGHT = np.random.default_rng(2).integers(0, 4, len(y)).astype(float)
 X_GAPS = np.where(np.random.default_rng(4).random(X.shape) < 0.2, np.nan, X)
@@ -180,6 +194,28 @@ CASES = {
     "csr": Case({}, X_SPARSE, y),
     "csc": Case({}, csc_array(X_SPARSE), y),
     "csr, linear": Case({"hidden_layer_sizes": ()}, X_SPARSE, y),
+    "words": Case({}, X_WORDS, y),
+    "words, linear": Case({"hidden_layer_sizes": ()}, X_WORDS, y),
+    "words, weight_decay": Case({"weight_decay": 0.1}, X_WORDS, y),
+    "words, schedule": Case(
+        {"weight_decay": 0.1, "learning_rate_schedule": "cosine"}, X_WORDS, y
+    ),
+    "words, multilabel": Case({"dropout": 0.3}, X_WORDS, Y_MULTILABEL),
+    "words, everything": Case(
+        {
+            "activation": "gelu",
+            "weight_decay": 0.1,
+            "dropout": 0.2,
+            "label_smoothing": 0.1,
+            "max_grad_norm": 0.5,
+            "class_weight": {0: 2.0, 1: 0.5},
+            "numerical_encoding": "auto",
+            "batch_size": 7,
+        },
+        X_WORDS.astype(np.float32),
+        y,
+        WEIGHT,
+    ),
     "float32": Case({"dropout": 0.3}, X.astype(np.float32), y),
     "float32, csr": Case({"momentum": 0.5}, X_SPARSE.astype(np.float32), y),
     "standardize, csr": Case({"numerical_encoding": "standard"}, X_SPARSE, y),
@@ -258,7 +294,8 @@ every_copier = pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
 # another number, or Ctrl-C is pressed. There is no public way to do that.
 PLACES = {
     "gradient": "CostGradient",
-    "update": "_Update",
+    "update": "Update",
+    "row update": "RowUpdate",
     "validation loss": "ValidationLoss",
 }
 

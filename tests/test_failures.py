@@ -1,6 +1,7 @@
 """A call that fails changes nothing; an interrupted `fit` keeps finished epochs."""
 
 import copy
+import functools
 import sys
 import threading
 import warnings
@@ -19,10 +20,10 @@ from sk_rmsprop import RMSpropMLPClassifier
 from tests.cases import (
     CASES,
     N_EPOCHS,
-    PLACES,
     WEIGHT,
     X_SPARSE,
     X_VAL,
+    X_WORDS,
     Y_MULTILABEL,
     Y_VAL,
     Case,
@@ -610,12 +611,17 @@ def assert_resumes_exactly(case, clf, finished):
         ("dropout", 25, 3),
         ("csr", 25, 3),
         ("everything", 25, 3),
+        ("words", 25, 3),
+        ("words, weight_decay", 25, 3),
+        ("words, everything", 25, 3),
     ],
 )
 def test_interrupt_in_an_epoch_keeps_those_before(
     name, n, finished, where, monkeypatch
 ):
     case = CASES[name]
+    if name.startswith("words") and where == "update":
+        where = "row update"
     data = {"X": case.X, "y": case.y, "sample_weight": case.sample_weight}
     with monkeypatch.context() as patched:
         interrupt_call(patched, where, n)
@@ -686,7 +692,7 @@ def test_interrupt_where_no_score_is_a_number_keeps_the_last_epoch():
 
 
 @every_fit
-@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize("where", ["gradient", "update", "validation loss"])
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_interrupt_in_the_first_epoch(call, where, early_stopping, monkeypatch):
     clf = call.estimator().set_params(early_stopping=early_stopping)
@@ -701,6 +707,34 @@ def test_interrupt_in_partial_fit(call, where, n, monkeypatch):
     clf = call.estimator()
     interrupt_call(monkeypatch, where, n)
     call.assert_changes_nothing(clf, KeyboardInterrupt, None)
+
+
+@pytest.mark.parametrize("name", ["words", "words, weight_decay", "words, linear"])
+@pytest.mark.parametrize("where", ["gradient", "row update"])
+@pytest.mark.parametrize("n", [1, 4, N_BATCHES])
+def test_interrupt_undoes_a_partial_fit_in_place(name, where, n, monkeypatch):
+    case = CASES[name]
+    clf = case.partial_fit(case.make(), 2)
+    before, arrays = everything(clf), clf.coefs_
+    with monkeypatch.context() as patched:
+        interrupt_call(patched, where, n)
+        with pytest.raises(KeyboardInterrupt):
+            case.partial_fit(clf)
+    assert everything(clf) == before
+    assert all(map(np.shares_memory, clf.coefs_, arrays))
+    case.partial_fit(clf)
+    assert trained(clf) == trained(case.partial_fit(case.make(), 3))
+
+
+@pytest.mark.parametrize("name", ["words", "words, weight_decay"])
+def test_diverging_partial_fit_in_place_is_undone(name):
+    case = CASES[name]
+    clf = case.partial_fit(case.make(), 2)
+    before = everything(clf)
+    huge = case.X * 1e300
+    with pytest.raises(ValueError, match="diverged in epoch 3"):
+        clf.partial_fit(huge, y)
+    assert everything(clf) == before
 
 
 # --- Ctrl-C at any line ---------------------------------------------------------------
@@ -763,6 +797,20 @@ def test_interrupt_at_any_line(first, is_fitted, early_stopping, capsys):
             assert everything(clf) == before
             assert n_printed in (0, 2), "finished epochs have been lost"
     assert set(kept) == {1, 2}
+
+
+def test_interrupt_at_any_line_of_a_partial_fit_in_place():
+    case = CASES["words, weight_decay"]._replace(X=X_WORDS[:10], y=y[:10])
+    start = case.partial_fit(case.make())
+    before, lines = everything(start), []
+    done = copy.deepcopy(start)
+    at_every_line(lambda: case.partial_fit(done), lambda: lines.append(1))
+    assert everything(done) != before
+    for n in range(1, len(lines) + 1, -(-len(lines) // MAX_LINES)):
+        clf = copy.deepcopy(start)
+        with pytest.raises(KeyboardInterrupt):
+            at_every_line(functools.partial(case.partial_fit, clf), interrupt_at(n))
+        assert everything(clf) == before
 
 
 def fit_interrupted_at_line(clf, n):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sk_rmsprop import RMSprop
-from sk_rmsprop._rmsprop import BLOCK_SIZE
+from sk_rmsprop._updates import BLOCK_SIZE
 
 RECORDED = json.loads(
     (Path(__file__).parent / "data" / "optimizer_trajectories.json").read_text("utf-8")
@@ -940,6 +940,198 @@ def test_update_for_refuses_arrays_that_share_memory(first):
     # Neighbors do not.
     RMSprop().update_for(memory[:3], memory[3:6])(0.1)
     np.testing.assert_array_equal(memory[3:], 1)
+
+
+# --- Some rows of a matrix ------------------------------------------------------------
+
+ROW_OPTIONS = {
+    name: options
+    for name, options in OPTIONS.items()
+    if not options.get("momentum") and not options.get("centered")
+} | {
+    "beta 0": {"beta": 0.0},
+    "slow": {"beta": 0.999},
+    "all": {
+        "weight_decay": 0.3,
+        "bias_correction": True,
+        "epsilon_in_sqrt": True,
+        "initial_square_average": 1.0,
+    },
+}
+every_row_option = pytest.mark.parametrize(
+    "options", ROW_OPTIONS.values(), ids=ROW_OPTIONS
+)
+
+
+def row_steps(n_steps, shape=(30, 7), dtype="float64", seed=0):
+    """Yield rows, their gradient and the gradient of the whole matrix."""
+    rng = np.random.default_rng(seed)
+    for _ in range(n_steps):
+        rows = rng.permutation(shape[0])[: rng.integers(0, 7)]
+        whole = np.zeros(shape, dtype)
+        whole[rows] = rng.standard_normal((len(rows), shape[1]))
+        yield rows, whole[rows], whole
+
+
+@every_row_option
+@both_dtypes
+def test_steps_of_rows_are_those_of_the_matrix(options, dtype):
+    w = np.random.default_rng(1).standard_normal((30, 7)).astype(dtype)
+    expected = w.copy()
+    by_rows, whole = RMSprop(**options), RMSprop(**options)
+    for step, (rows, gradient, dense) in enumerate(row_steps(400, dtype=dtype)):
+        learning_rate = 0.01 / (1 + step // 100)
+        by_rows.step_rows(w, rows, gradient, learning_rate)
+        whole.step(expected, dense, learning_rate)
+    by_rows.catch_up(w)
+    tolerance = 500 * np.finfo(dtype).eps
+    np.testing.assert_allclose(w, expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        by_rows.square_average_, whole.square_average_, rtol=tolerance, atol=tolerance
+    )
+    assert by_rows.n_steps_ == whole.n_steps_ == 400
+
+
+def test_rows_of_several_blocks():
+    shape = (40, BLOCK_SIZE // 16)
+    w, expected = np.ones((2, *shape))
+    by_rows, whole = RMSprop(weight_decay=0.1), RMSprop(weight_decay=0.1)
+    for seed in range(4):
+        rows = np.random.default_rng(seed).permutation(40)[:37]
+        gradient = np.zeros(shape)
+        gradient[rows] = np.random.default_rng(seed).standard_normal((37, shape[1]))
+        by_rows.step_rows(w, rows, gradient[rows])
+        whole.step(expected, gradient)
+    by_rows.catch_up(w)
+    np.testing.assert_allclose(w, expected, rtol=1e-13)
+
+
+@every_row_option
+def test_a_step_of_all_parameters_after_steps_of_rows(options):
+    w = np.random.default_rng(1).standard_normal((30, 7))
+    expected = w.copy()
+    by_rows, whole = RMSprop(0.01, **options), RMSprop(0.01, **options)
+    for rows, gradient, dense in row_steps(25):
+        by_rows.step_rows(w, rows, gradient)
+        whole.step(expected, dense)
+    for seed in (2, 3):
+        gradient = np.random.default_rng(seed).standard_normal(w.shape)
+        by_rows.step(w, gradient)
+        whole.step(expected, gradient)
+        rows = np.arange(5)
+        by_rows.step_rows(w, rows, gradient[rows])
+        whole.step(expected, np.where(np.arange(30)[:, np.newaxis] < 5, gradient, 0.0))
+    by_rows.catch_up(w)
+    np.testing.assert_allclose(w, expected, rtol=1e-11, atol=1e-12)
+
+
+def test_rows_by_hand():
+    w = np.array([[1.0], [1.0]])
+    optimizer = RMSprop(0.5, beta=0.5, epsilon=1e-12, weight_decay=0.5)
+    optimizer.step_rows(w, [0], np.array([[2.0]]))
+    # v = 0.5 * 4, w = 0.75 - 0.5 * 2 / sqrt(2); the other row waits.
+    np.testing.assert_allclose(w, [[0.75 - 0.5**0.5], [1.0]])
+    optimizer.step_rows(w, [], np.empty((0, 1)))
+    optimizer.step_rows(w, [1], np.array([[1.0]]))
+    # Decayed three times, then a step by 0.5 * 1 / sqrt(0.5)
+    np.testing.assert_allclose(w[1], 0.75**3 - 0.5**0.5)
+    np.testing.assert_allclose(optimizer.square_average_, [[2.0], [0.5]])
+    assert optimizer.row_steps_.tolist() == [1, 3]
+    optimizer.catch_up(w)
+    np.testing.assert_allclose(w[0], 0.75**2 * (0.75 - 0.5**0.5))
+    np.testing.assert_allclose(optimizer.square_average_, [[0.5], [0.5]])
+    assert optimizer.row_steps_ is None
+
+
+def test_the_count_of_steps_may_exceed_the_width_of_row_steps():
+    w, expected = np.ones((30, 7)), np.ones((30, 7))
+    by_rows, whole = RMSprop(weight_decay=0.1), RMSprop(weight_decay=0.1)
+    by_rows.n_steps_ = whole.n_steps_ = 2**32 - 10
+    for rows, gradient, dense in row_steps(20):
+        by_rows.step_rows(w, rows, gradient)
+        whole.step(expected, dense)
+    by_rows.catch_up(w)
+    np.testing.assert_allclose(w, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("copier", COPIERS.values(), ids=COPIERS)
+def test_copies_continue_steps_of_rows_bit_for_bit(copier):
+    w = np.ones((30, 7))
+    optimizer = RMSprop(weight_decay=0.1)
+    steps = list(row_steps(20))
+    for rows, gradient, _ in steps[:10]:
+        optimizer.step_rows(w, rows, gradient, 0.01)
+    other, other_w = copier(optimizer), w.copy()
+    for rows, gradient, _ in steps[10:]:
+        optimizer.step_rows(w, rows, gradient, 0.02)
+        other.step_rows(other_w, rows, gradient, 0.02)
+    assert bits(other_w) == bits(w)
+    assert snapshot(other) == snapshot(optimizer)
+
+
+def test_rows_that_lag_are_not_taken_over_with_other_decays():
+    w = np.ones((3, 2))
+    other = RMSprop(beta=0.9)
+    other.step_rows(w, [1], np.ones((1, 2)))
+    other.step_rows(w, [2], np.ones((1, 2)))
+    for options in ({"beta": 0.8}, {"weight_decay": 0.1}):
+        optimizer = RMSprop(**options)
+        with pytest.raises(ValueError, match=r"catch_up"):
+            optimizer.take_state(other)
+        assert optimizer.square_average_ is None
+    RMSprop(0.5, beta=0.9, momentum=0.5).take_state(other)
+    other.catch_up(w)
+    optimizer.take_state(other)
+    np.testing.assert_allclose(optimizer.square_average_[1], 0.1 * 0.9)
+
+
+def test_state_that_is_shared_changes_for_both():
+    w = np.ones((3, 2))
+    other, optimizer = RMSprop(), RMSprop(0.5)
+    other.step(w, w.copy())
+    optimizer.take_state(other, copy=False)
+    assert optimizer.square_average_ is other.square_average_
+    optimizer.take_state(other)
+    assert not np.shares_memory(optimizer.square_average_, other.square_average_)
+
+
+@pytest.mark.parametrize("options", [{"momentum": 0.1}, {"centered": True}])
+def test_options_that_move_all_rows_refuse_steps_of_some(options):
+    arrays = [np.ones((3, 2)), [1], np.ones((1, 2))]
+    check_refusal(RMSprop(**options), "step_rows", arrays, ValueError, "momentum")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "error", "message"),
+    [
+        ([np.ones(3), [1], np.ones(1)], ValueError, "matrix"),
+        ([np.ones((3, 2), order="F"), [1], np.ones((1, 2))], ValueError, "matrix"),
+        ([np.ones((3, 2)), [3], np.ones((1, 2))], ValueError, "from 0 to 2"),
+        ([np.ones((3, 2)), [-1], np.ones((1, 2))], ValueError, "from 0 to 2"),
+        ([np.ones((3, 2)), [1, 1], np.ones((2, 2))], ValueError, "different"),
+        ([np.ones((3, 2)), [[1]], np.ones((1, 2))], ValueError, "rows"),
+        ([np.ones((3, 2)), [1.0], np.ones((1, 2))], TypeError, "rows"),
+        ([np.ones((3, 2)), [1], np.ones((2, 2))], ValueError, "shape"),
+        ([np.ones((3, 2)), [1], np.ones((1, 2), "f4")], TypeError, "dtype"),
+        ([np.ones((3, 2), int), [1], np.ones((1, 2))], TypeError, "params"),
+    ],
+)
+def test_bad_rows_are_refused_and_nothing_changes(arrays, error, message):
+    check_refusal(RMSprop(), "step_rows", arrays, error, message)
+
+
+def test_rows_need_memory_for_themselves_alone():
+    w = np.ones((100_000, 8))
+    optimizer = RMSprop()
+    gradient = np.ones((10, 8))
+    optimizer.step_rows(w, np.arange(10), gradient)
+    tracemalloc.start()
+    try:
+        optimizer.step_rows(w, np.arange(5, 15), gradient)
+        # Two blocks of scratch: a fraction of the 6.4 MB of the matrix.
+        assert tracemalloc.get_traced_memory()[1] < 2.5 * BLOCK_SIZE * 8
+    finally:
+        tracemalloc.stop()
 
 
 def test_repr_shows_the_main_options_and_the_number_of_steps():

@@ -1,0 +1,201 @@
+"""Training on sparse data at the cost of their values, and predictions for them."""
+
+import copy
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from sk_rmsprop import RMSpropMLPClassifier
+from sk_rmsprop._sparse import CenteredRows, ColumnsPresent
+from tests.cases import CASES, WEIGHT, X_WORDS, Case, make_words, y
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def updates_rows(clf):
+    """Return whether only the weights of inputs that a batch had were updated."""
+    return clf.optimizer_.row_steps_ is not None
+
+
+# --- Batches --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
+def test_columns_present(index_dtype):
+    X = csr_array(
+        (
+            np.arange(1.0, 7.0),
+            np.array([7, 2, 2, 9, 7, 7], index_dtype),  # 7 twice in a row
+            np.array([0, 2, 2, 4, 6], index_dtype),
+        ),
+        shape=(4, 12),
+    )
+    cut = ColumnsPresent(12)
+    for _ in range(2):
+        columns, rows = cut(X)
+        assert sorted(columns) == [2, 7, 9]
+        expected = np.zeros((4, 12))
+        expected[:, columns] = rows.toarray()
+        np.testing.assert_array_equal(expected, X.toarray())
+    columns, rows = cut(X[1:2])
+    assert (len(columns), rows.shape) == (0, (1, 0))
+
+
+def test_centered_columns_are_always_present():
+    X = csr_array(np.array([[0.0, 5.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]))
+    columns, rows = ColumnsPresent(4)(
+        CenteredRows(X, np.array([1, 3]), np.array([2.0, -1.0]))
+    )
+    assert sorted(columns) == [1, 3]
+    coef = np.zeros((4, 1))
+    coef[1], coef[3] = 10.0, 100.0
+    np.testing.assert_allclose(rows @ coef[columns], [[130.0], [80.0]])
+    gradient = np.zeros((4, 1))
+    gradient[columns] = rows.T @ np.array([[1.0], [2.0]])
+    np.testing.assert_allclose(gradient.ravel(), [0, 5 - 3 * 2, 0, 3])
+
+
+# --- Training -------------------------------------------------------------------------
+
+# Nothing that makes rounding errors grow: the comparison is to the last digits.
+SMOOTH = {"epsilon": 1e-3, "max_iter": 40, "activation": "gelu"}
+OPTIONS = {
+    "plain": {},
+    "weight_decay": {"weight_decay": 0.5},
+    "cosine": {"learning_rate_schedule": "cosine", "weight_decay": 0.5},
+    "plateau": {
+        "learning_rate_schedule": "plateau",
+        "n_iter_no_change": 2,
+        "tol": 10.0,
+        "weight_decay": 0.5,
+    },
+    "beta 0": {"beta": 0.0, "learning_rate": 1e-3},
+    "slow": {"beta": 0.999},
+    "dropout": {"dropout": 0.3},
+    "label_smoothing": {"label_smoothing": 0.1},
+    "max_grad_norm": {"max_grad_norm": 0.05},
+    "class_weight": {"class_weight": {0: 2.0, 1: 0.5}},
+    "standard": {"numerical_encoding": "standard"},
+    "linear": {"hidden_layer_sizes": ()},
+    "batch_size 1": {"batch_size": 1, "max_iter": 4},
+    "float32": {"dtype": "float32", "max_iter": 3},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+def test_training_is_that_on_dense_data(options, weight):
+    case = Case(SMOOTH | options, X_WORDS, y, weight)
+    sparse = case.fit(case.make())
+    dense = case._replace(X=X_WORDS.toarray())
+    dense = dense.fit(dense.make())
+    assert not updates_rows(dense)
+    # Standardized, every column is present in every batch.
+    assert updates_rows(sparse)
+    tolerance = 1e-4 if options.get("dtype") == "float32" else 1e-8
+    np.testing.assert_allclose(
+        sparse.cost_history_, dense.cost_history_, rtol=tolerance
+    )
+    np.testing.assert_allclose(
+        sparse.coefs_[0], dense.coefs_[0], rtol=tolerance, atol=tolerance
+    )
+    assert sparse.optimizer_.n_steps_ > 200 or options
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"momentum": 0.5}, {"centered": True}, {"alpha": 0.01}, {"batch_size": 30}],
+    ids=str,
+)
+def test_dense_updates_remain(options):
+    # 30 rows of three values each are more than the 60 features.
+    case = CASES["words"]
+    assert not updates_rows(case.fit(case.make(max_iter=2, **options)))
+
+
+def test_the_first_classes_of_updates_may_alternate():
+    case = CASES["words, weight_decay"]
+    clf, expected = case.make(epsilon=1e-3), case.make(epsilon=1e-3)
+    dense = case._replace(X=X_WORDS.toarray())
+    for times, params in enumerate(
+        ({}, {"momentum": 0.5}, {"momentum": 0.0}, {"beta": 0.8}, {"weight_decay": 0.2})
+    ):
+        case.partial_fit(clf.set_params(**params), 2)
+        dense.partial_fit(expected.set_params(**params), 2)
+        assert updates_rows(clf) == (times != 1)
+    np.testing.assert_allclose(clf.coefs_[0], expected.coefs_[0], rtol=1e-8, atol=1e-9)
+
+
+def test_zero_weights_do_not_decide_on_the_updates():
+    # Promise: weight 0 is absence. Rows of many values, with weight 0.
+    X = csr_array(np.vstack([X_WORDS.toarray(), np.ones((65, 60))]))
+    weight = np.repeat([1.0, 0.0], 65)
+    case = Case({"max_iter": 3}, X, np.tile(y, 2), weight)
+    assert updates_rows(case.fit(case.make()))
+
+
+def test_a_shallow_copy_is_trained_apart():
+    case = CASES["words"]
+    clf = case.partial_fit(case.make())
+    other = copy.copy(clf)
+    before = other.coefs_[0].copy()
+    case.partial_fit(clf)
+    np.testing.assert_array_equal(other.coefs_[0], before)
+    assert not np.array_equal(clf.coefs_[0], before)
+    case.partial_fit(other)
+    np.testing.assert_array_equal(other.coefs_[0], clf.coefs_[0])
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_chunks_need_memory_for_their_words_alone(weight_decay):
+    X = make_words(n_samples=40, n_words=100_000)
+    clf = RMSpropMLPClassifier(
+        (16,), weight_decay=weight_decay, batch_size=10, random_state=0
+    )
+    clf.partial_fit(X, np.arange(40) % 2, classes=[0, 1])
+    size = clf.coefs_[0].nbytes
+    tracemalloc.start()
+    try:
+        clf.partial_fit(X, np.arange(40) % 2)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Moments and scales of 100,000 features, and a few blocks of rows. With weight
+    # decay all weights change, and all are kept to be restored.
+    assert peak < (1.5 if weight_decay == 0 else 4) * size
+
+
+# --- Prediction -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 5)])
+@pytest.mark.parametrize("numerical", ["none", "standard"])
+def test_predictions_in_another_dtype(hidden, numerical):
+    # Weights in float32, data in float64: those of the words at hand are converted.
+    case = CASES["words"]
+    clf = case.make(hidden_layer_sizes=hidden, numerical_encoding=numerical)
+    case.fit(clf, dtype="float32", max_iter=3)
+    expected = clf.predict_proba(X_WORDS.toarray())
+    for n in (1, 5, 65):
+        found = clf.predict_proba(X_WORDS[:n])
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, expected[:n], rtol=1e-12)
+    empty = csr_array((2, 60))
+    np.testing.assert_allclose(
+        clf.predict_proba(empty), clf.predict_proba(np.zeros((2, 60))), rtol=1e-12
+    )
+
+
+def test_a_document_needs_the_weights_of_its_words():
+    X = make_words(n_samples=40, n_words=100_000)
+    clf = RMSpropMLPClassifier((16,), dtype="float32", max_iter=1, random_state=0)
+    clf.fit(X, np.arange(40) % 2)
+    tracemalloc.start()
+    try:
+        clf.predict_proba(X[:1])
+        # A place and a few numbers per feature; the weights are 6.4 MB.
+        assert tracemalloc.get_traced_memory()[1] < 0.7 * clf.coefs_[0].nbytes
+    finally:
+        tracemalloc.stop()
