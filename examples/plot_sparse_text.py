@@ -62,8 +62,9 @@ texts_train, texts_test, y_train, y_test = train_test_split(
 # Training
 # --------
 # Sparse features are not standardized by default: that would give rare words the same
-# weight as frequent ones. They are multiplied by a factor from 1 down to 0.05, smaller
-# for more updates. On a small scale, it takes longer to learn rare words by heart.
+# weight as frequent ones. They are multiplied by a factor: on a small scale, it takes
+# longer to learn rare words by heart. Training updates only the weights of words that a
+# mini-batch has.
 
 vectorizer = TfidfVectorizer(
     min_df=3, token_pattern=r"[a-zA-Z]{3,}", stop_words="english"

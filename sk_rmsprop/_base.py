@@ -20,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_consistent_length, check_random_state
 
+from sk_rmsprop import _rules as rules
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._data import Samples, check_sample_weight, split
 from sk_rmsprop._encoding import NUMERICAL_ENCODINGS, Encoding
@@ -27,13 +28,6 @@ from sk_rmsprop._epochs import Epochs, Options, TrainingState
 from sk_rmsprop._fitted import FittedMLP, MatrixLike
 from sk_rmsprop._network import Network
 from sk_rmsprop._rmsprop import RMSprop
-from sk_rmsprop._rules import (
-    auto_alpha,
-    auto_batch_size,
-    auto_max_iter,
-    auto_sparse_factor,
-    updates_rows,
-)
 from sk_rmsprop._schedules import SCHEDULES
 from sk_rmsprop._scikit_learn import (
     FitCallbacks,
@@ -90,17 +84,14 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         "centered": ["boolean"],
         "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "max_iter": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [
             Interval(Integral, 1, None, closed="left"),
@@ -204,7 +195,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         encoding = self._encoding(samples.table, data, resumed)
         network = self._make_network(encoding.n_inputs, samples.target, resumed)
         state = self._make_state(network, encoding, seed, data, resumed)
-        auto_epochs = auto_max_iter(len(rows))
+        auto_epochs = rules.auto_max_iter(len(rows), rare=data.has_rare_features)
         options = self._options(data, encoding.n_inputs, len(rows), auto_epochs)
         attributes = partial(self._fitted_attributes, network, samples.target)
         validate = self._validation(
@@ -331,7 +322,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             rows,
             chunk_weight if follows else weight,
             self.numerical_encoding,
-            sparse_factor=auto_sparse_factor(len(rows), X.shape[1]),
+            sparse_factor=rules.auto_sparse_factor(
+                len(rows), X.shape[1], rare=data.has_rare_features
+            ),
             is_stream=is_stream,
             follows=follows,
         )
@@ -385,6 +378,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
 
         It is a copy of the current state, unless this is to be changed `in_place`.
         """
+        weight_decay = self.weight_decay
+        if weight_decay == "auto":
+            weight_decay = rules.auto_weight_decay(rare=data.has_rare_features)
         optimizer = RMSprop(
             self.learning_rate,
             beta=self.beta,
@@ -392,7 +388,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             momentum=self.momentum,
             nesterov=self.nesterov,
             centered=self.centered,
-            weight_decay=self.weight_decay,
+            weight_decay=weight_decay,
         )
         dtype = self._params_dtype(data, resumed)
         if resumed:
@@ -426,11 +422,12 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         max_iter = auto_epochs if self.max_iter == "auto" else int(self.max_iter)
         batch_size, alpha = self.batch_size, self.alpha
         if batch_size == "auto":
-            batch_size = auto_batch_size(len(data.rows), n_inputs)
+            rare = data.has_rare_features
+            batch_size = rules.auto_batch_size(len(data.rows), n_inputs, rare=rare)
         if alpha == "auto":
             # Rare features would be pulled to 0 in every step that they are not in.
             is_free = max_iter is None or not isinstance(data.X, np.ndarray)
-            alpha = 0.0 if is_free else auto_alpha(n_samples)
+            alpha = 0.0 if is_free else rules.auto_alpha(n_samples)
         max_norm = self.max_grad_norm
         # Python floats: with NumPy's float64 numbers float32 arithmetic would widen.
         return Options(
@@ -446,7 +443,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             tol=float(self.tol),
             n_iter_no_change=self.n_iter_no_change,
             early_stopping=bool(self.early_stopping),
-            updates_rows=updates_rows(
+            updates_rows=rules.updates_rows(
                 data.values_per_row * batch_size,
                 n_inputs,
                 moves_all=alpha > 0 or self.momentum > 0 or self.centered,

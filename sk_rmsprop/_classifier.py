@@ -13,12 +13,7 @@ from sklearn.utils import check_consistent_length
 from sk_rmsprop._base import BaseRMSpropMLP
 from sk_rmsprop._data import Target, balanced_class_weight, class_weight_from_dict
 from sk_rmsprop._fitted import MatrixLike
-from sk_rmsprop._labels import (
-    as_labels,
-    check_classes,
-    check_labels,
-    equal_labels,
-)
+from sk_rmsprop._labels import as_labels, check_classes, check_labels, equal_labels
 from sk_rmsprop._losses import LOSSES
 from sk_rmsprop._scikit_learn import Interval, StrOptions, unchanged_on_failure
 
@@ -92,9 +87,9 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         `batch_size`. Biases are not penalized. "auto" is ``min(3 / n_samples, 0.01)``,
         where `n_samples` counts the training samples; in `partial_fit`, the larger of
         this chunk and the average epoch so far. For sparse `X` it is 0.
-    weight_decay : float, default=0.03
+    weight_decay : float or "auto", default="auto"
         Decoupled weight decay: weights (not biases) are multiplied by
-        ``1 - learning_rate * weight_decay`` before every update.
+        ``1 - learning_rate * weight_decay`` before every update. "auto" is 0.03.
     dropout : float, default=0.0
         Dropout rate: probability, in [0, 1), of zeroing a hidden unit during training.
     label_smoothing : float, default=0.0
@@ -208,14 +203,22 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     repetition: the cost of a mini-batch is ``sum(w * loss) / sum(w)``, and samples of
     weight 0 are ignored. A call that fails leaves the model as it was.
 
+    In sparse `X` with less than 1 % of non-zero values, such as text, features are
+    rare. "auto" is then a `batch_size` of ``2 * sqrt(n_samples)``, rounded to a power
+    of two and clipped to [32, 256], a `max_iter` of ``ceil(10_000 / n_samples)``
+    clipped to [3, 40], a `weight_decay` of 0 and, if that is less than 1, a factor of
+    `X` that gives samples a mean square norm of 1. Training on sparse `X` updates only
+    the weights of features that a mini-batch has, unless `alpha`, `momentum` or
+    `centered` move all of them; `partial_fit` then changes the weights in place.
+
     Initial weights are normally distributed with standard deviation
     ``sqrt(2 / fan_in)`` for "relu" (He et al.), and with the corresponding gain for the
     other activations; those of the output layer are a tenth as large. Initial biases
     are 0 in hidden layers. Those of the outputs are the logarithms of the weighted
     class frequencies in the data of the first call (with early stopping, the training
-    split), or the logits of the label frequencies, so that training begins close to
-    these; classes rarer than a tenth of the most frequent one count as a tenth of it,
-    and the odds of a label are at least 1 to 10 and at most 10 to 1.
+    split), or the logits of the label frequencies; classes rarer than a tenth of the
+    most frequent one count as a tenth of it, and the odds of a label are from 1 to 10
+    to 10 to 1.
 
     References
     ----------
@@ -229,16 +232,12 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     --------
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.model_selection import train_test_split
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from sk_rmsprop import RMSpropMLPClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(
     ...     X, y, stratify=y, random_state=0
     ... )
-    >>> clf = make_pipeline(
-    ...     StandardScaler(), RMSpropMLPClassifier(random_state=0)
-    ... ).fit(X_train, y_train)
+    >>> clf = RMSpropMLPClassifier(random_state=0).fit(X_train, y_train)
     >>> clf.score(X_test, y_test) > 0.95
     True
     """
@@ -267,7 +266,7 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         centered: bool = False,
         learning_rate_schedule: str = "cosine",
         alpha: float | Literal["auto"] = "auto",
-        weight_decay: float = 0.03,
+        weight_decay: float | Literal["auto"] = "auto",
         dropout: float = 0.0,
         label_smoothing: float = 0.0,
         max_grad_norm: float | None = None,

@@ -5,7 +5,7 @@ weights make the `Data` that training or validation works on, and `Batches` gath
 these batch by batch.
 """
 
-from math import ceil
+from math import ceil, inf
 from numbers import Real
 from typing import NamedTuple
 
@@ -19,6 +19,9 @@ from sk_rmsprop._tables import Table
 # Rows are gathered for several small batches at once, up to this many bytes: small
 # batches would otherwise pay the overhead of the calls for each one.
 GATHER_BYTES = 2**18
+
+# Sparse data with a smaller share of values have rare features.
+RARE_SHARE = 0.01
 
 
 class Target(NamedTuple):
@@ -147,10 +150,15 @@ class Data(NamedTuple):
 
     @property
     def values_per_row(self):
-        """Mean number of values of a row: of sparse data those that are stored."""
+        """Mean number of stored values of a row of sparse data, else infinity."""
         if isinstance(self.X, np.ndarray):
-            return self.X.shape[1]
+            return inf
         return float(np.diff(self.X.indptr)[self.rows].mean())
+
+    @property
+    def has_rare_features(self):
+        """Whether each sample has few of the features: text, hashed features."""
+        return self.values_per_row < RARE_SHARE * self.X.shape[1]
 
     def initial_bias(self, network):
         """Return the biases of the network's outputs, by the weighted frequencies."""

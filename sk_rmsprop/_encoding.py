@@ -84,6 +84,12 @@ def _scaled(moments, sparse_factor):
     return np.zeros_like(size), _finite(sparse_factor / size, moments)
 
 
+def _unit_norm_factor(moments):
+    """Return the factor, at most 1, of samples with a root mean square norm of 1."""
+    size = np.minimum(moments.root_mean_square, 1.0)  # `_scaled` makes it at most 1.
+    return 1 / max(1.0, float(np.linalg.norm(size)))
+
+
 def _finite(factor, moments):
     """Return factors that leave out columns whose variance overflows."""
     limit = np.finfo(np.float64).max / MARGIN
@@ -170,8 +176,9 @@ class Encoding:
         weight : ndarray of shape (n_samples,) or None
         numerical : str
             Key of `NUMERICAL_ENCODINGS`.
-        sparse_factor : float, default=1.0
-            The factor of sparse features.
+        sparse_factor : float or None, default=1.0
+            The factor of sparse features; None scales samples to a norm of 1, on
+            average.
         is_stream : bool, default=False
             Whether more data will come, with levels that only the dtype lists so far.
         follows : bool, default=False
@@ -191,6 +198,8 @@ class Encoding:
         sparse = not isinstance(X, np.ndarray)
         row = STREAM_ENCODING if follows else NUMERICAL_ENCODINGS[numerical]
         with np.errstate(all="ignore"):
+            if sparse_factor is None:
+                sparse_factor = _unit_norm_factor(moments)
             mean, factor = _scales(row, sparse, moments, sparse_factor)
         return cls(
             table=table,

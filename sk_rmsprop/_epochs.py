@@ -300,7 +300,6 @@ class Epochs:
         if self.saved is not None:
             self.steps.update.restore()
             vars(self.state).update(vars(self.saved))
-            self.saved = None
 
     @contextmanager
     def undone_on_failure(self):

@@ -3,26 +3,42 @@
 They count samples and ignore weights, so that weight 2 and two copies can differ; but
 up to 300 samples the epochs and the penalty are constant, and up to 64 samples are one
 batch.
+
+Text and hashed features have rules of their own: each feature occurs in few samples.
+RMSprop changes a weight by about the learning rate in each update in which its feature
+occurs, however few these are, so that rare features are learned by heart in a few
+epochs. Of 20 newsgroups with TF-IDF, 300 texts are learned best in 40 epochs, 1,000 in
+20, 3,000 in 5 to 10 and all 11,314 in 3 to 5.
 """
 
 import math
 
 
-def auto_batch_size(n_samples, n_inputs):
+def auto_batch_size(n_samples, n_inputs, *, rare):
     """Return the mini-batch size: 32, and more for many samples or many inputs.
 
     It is then a thousandth of the samples or an eighth of the inputs, rounded up to a
     power of two, and at most 256. An update passes through all weights, however small
     its batch is: with many inputs small batches would spend their time on that.
+
+    With rare features it does not, and the size is twice the root of the number of
+    samples, rounded to a power of two, from 32 to 256.
     """
     if n_samples <= 64:
         return n_samples
+    if rare:
+        return min(max(32, 2 ** round(math.log2(2 * math.sqrt(n_samples)))), 256)
     wanted = max(n_samples / 1000, n_inputs / 8)
     return min(max(32, 2 ** math.ceil(math.log2(wanted))), 256)
 
 
-def auto_max_iter(n_samples):
-    """Return the number of epochs that visit 30,000 samples, from 20 to 100."""
+def auto_max_iter(n_samples, *, rare):
+    """Return the number of epochs that visit 30,000 samples, from 20 to 100.
+
+    With rare features they visit 10,000 samples, in 3 to 40 epochs.
+    """
+    if rare:
+        return min(max(3, math.ceil(10_000 / n_samples)), 40)
     return min(max(20, math.ceil(30_000 / n_samples)), 100)
 
 
@@ -31,18 +47,26 @@ def auto_alpha(n_samples):
     return min(3 / n_samples, 0.01)
 
 
-def auto_sparse_factor(n_samples, n_features):
+def auto_weight_decay(*, rare):
+    """Return the weight decay: 0 with rare features, whose weights it would all move.
+
+    There it makes no difference: -0.0003 in accuracy, 0.0002 in log-loss over text and
+    hashed tables.
+    """
+    return 0.0 if rare else 0.03
+
+
+def auto_sparse_factor(n_samples, n_features, *, rare):
     """Return the factor of sparse features: 45 by the default number of updates.
 
-    It is at most 1 and at least 0.05. RMSprop changes a weight by about the learning
-    rate in each update in which its feature occurs, whatever the feature's scale, so
-    that rare features are learned by heart; on a smaller scale their weights take
-    longer. Of 20 newsgroups with TF-IDF, 300, 1,000 and 3,000 texts are learned best
-    with factors of 0.5 to 1, 0.5 to 1 and 0.2 to 0.5; all 11,314 with 0.05 (an accuracy
-    of 0.748 against 0.720 with a factor of 1).
+    It is at most 1 and at least 0.05: on a smaller scale the weights of features that
+    most samples do not have take longer to be learned by heart. With rare features it
+    is None: the one that gives samples a norm of 1, as TF-IDF has it.
     """
-    n_batches = math.ceil(n_samples / auto_batch_size(n_samples, n_features))
-    n_updates = auto_max_iter(n_samples) * n_batches
+    if rare:
+        return None
+    batch_size = auto_batch_size(n_samples, n_features, rare=False)
+    n_updates = auto_max_iter(n_samples, rare=False) * math.ceil(n_samples / batch_size)
     return min(max(0.05, 45 / n_updates), 1.0)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy.sparse import csr_array
 
 # Statistics are computed from blocks of about this many bytes.
 BLOCK_BYTES = 2**17
@@ -81,23 +82,49 @@ class Moments:
             self._update_other(undecided, np.where(counted, values, 0.0))
 
     def update_sparse(self, block, weight):
-        """Take in a block of CSR rows, where absent values are zeros."""
+        """Take in a block of CSR rows, where absent values are zeros.
+
+        All columns are passed through as if they were absent, and only those with
+        values looked at.
+        """
+        total, before = weight.sum(), self.weight[:1].sum()  # The same of all columns.
+        share = _ratio(total, before + total)
+        present, indices = np.unique(block.indices, return_inverse=True)
+        shape = (block.shape[0], len(present))
+        block = csr_array((block.data, indices, block.indptr), shape=shape)
+        zeros, mean, square = self._of_sparse(present, block, weight, total)
+        zeros += self.zeros[present]
+        shift = mean - self.mean[present]
+        square += self.square[present] + shift * shift * (before * share)
+        mean = self.mean[present] + shift * share
+        self.zeros += total
+        self.weight += total
+        self.square += np.square(self.mean) * (before * share)
+        self.mean *= 1 - share
+        self.zeros[present] = zeros
+        self.mean[present] = mean
+        self.square[present] = square
+
+    def _of_sparse(self, present, block, weight, total):
+        """Return zeros, means and squares of a block's columns; take in other values.
+
+        `present` are the numbers of these columns.
+        """
         block.sum_duplicates()
         columns = block.tocsc().astype(np.float64)
         weights = weight[columns.indices]
-        total = np.full(block.shape[1], weight.sum())
         is_stored = columns.data != 0
         stored = _sum_by_column(columns, weights * is_stored)
         n_stored = _sum_by_column(columns, (weights > 0) & is_stored)
         has_zeros = n_stored < np.count_nonzero(weight)  # Exact, unlike a difference.
-        mean = _sum_by_column(columns, weights * columns.data) / total
+        zeros = np.where(has_zeros, total - stored, 0.0)
+        mean = _ratio(_sum_by_column(columns, weights * columns.data), total)
         of_value = np.repeat(mean, np.diff(columns.indptr))
         square = _sum_by_column(columns, weights * (columns.data - of_value) ** 2)
         absent = total - _sum_by_column(columns, weights)
-        self.zeros += np.where(has_zeros, total - stored, 0.0)
         values = np.where(weights > 0, columns.data, 0.0)
-        self._update_other(slice(None), _extremes_by_column(columns, values))
-        self._combine(total, mean, square + absent * mean * mean)
+        self._update_other(present, _extremes_by_column(columns, values))
+        return zeros, mean, square + absent * mean * mean
 
     def _update_other(self, columns, values):
         """Take in values beside 0 of some columns; zeros stand for nothing."""

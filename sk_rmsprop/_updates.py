@@ -289,15 +289,13 @@ class RowUpdate:
         self.row_steps[rows] = self._now
 
     def catch_up(self):
-        """Bring all rows up to date."""
-        n_rows, n_together = len(self.weights), len(self.block)
-        for start in range(0, n_rows, n_together):
+        """Bring all rows up to date. With weight decay, `save` has kept all of them."""
+        n_together = len(self.block)
+        for start in range(0, len(self.weights), n_together):
             rows = slice(start, start + n_together)
             missed = self._missed(rows)
             if not missed.any():
                 continue
-            if self.backup is not None:
-                self._remember(np.arange(n_rows)[rows])
             average = self.square_average[rows]
             self._fade(average, missed)
             self.formula.flush([average], self.scratch[: len(average)])

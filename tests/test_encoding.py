@@ -352,6 +352,26 @@ def test_sparse_data(sparse_data, monkeypatch, hidden, as_format):
     np.testing.assert_allclose(clf.predict_proba(as_format(X)), expected, rtol=1e-6)
 
 
+def test_auto_scales_rare_features_to_a_unit_norm():
+    # Twelve of 400 words, each in every twelfth sample
+    n = 72
+    values = np.tile([3.0, 4.0, 0.5, 0.25], n // 4)
+    columns = np.tile([5, 7, 9, 11], n // 4) + 100 * (np.arange(n) % 3)
+    X = sp.csr_array((values, columns, np.arange(n + 1)), shape=(n, 400))
+    weight = np.where(np.arange(n) < n // 2, 2.0, 1.0)
+    clf = small(numerical_encoding="auto")
+    encoding = clf.fit(X, np.arange(n) % 2, weight).encoding_
+    # Of 4s the mean square is 16 / 12, and counts as 1.
+    size = np.sqrt(3 * (9 / 12 + 1 + 0.25 / 12 + 0.0625 / 12))
+    assert encoding.sparse_factor == pytest.approx(1 / size)
+    # Columns of one value above 1 become 0 and 1, before that.
+    inputs = encoding.transform(X)
+    np.testing.assert_allclose(inputs[1, 107], 1 / size)
+    np.testing.assert_allclose(inputs[2, 209], 0.5 / size)
+    short = small(numerical_encoding="auto").fit(X / 4, np.arange(n) % 2).encoding_
+    assert short.sparse_factor == 1.0
+
+
 @pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
 def test_sparse_entries_in_pieces(index_dtype):
     rng = np.random.default_rng(0)

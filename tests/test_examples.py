@@ -210,6 +210,14 @@ def test_plot_sparse_text(run_example):
     assert (51, 142, 193) in _colours(picture)
 
 
+def test_plot_streaming_text(run_example):
+    output, picture = run_example("plot_streaming_text")
+    network, linear = map(float, re.findall(r": ([\d.]+) in the last", output))
+    # Chance is 0.1 to 0.3.
+    assert network > max(0.7, linear - 0.03)
+    assert {(0, 114, 178), (213, 94, 0)} <= _colours(picture)
+
+
 def test_plot_deep_network(run_example):
     output, picture = run_example("plot_deep_network")
     accuracy = dict(

@@ -140,13 +140,48 @@ def test_batch_size_is_at_most_the_number_of_samples(data, batch_size):
     ],
 )
 def test_auto_batch_size(n_samples, n_features, batch_size):
-    X = sp.csr_array(([1.0], ([0], [0])), shape=(n_samples, n_features))
+    X = few_values(n_samples, n_features, per_row=-(-n_features // 100))
     clf = small(hidden_layer_sizes=(), batch_size="auto", max_iter=1)
     clf.fit(X, np.arange(n_samples) % 2)
     assert clf.optimizer_.n_steps_ == -(-n_samples // batch_size)
     if n_samples <= 600:
         clf.fit(X.toarray(), np.arange(n_samples) % 2)
         assert clf.optimizer_.n_steps_ == -(-n_samples // batch_size)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "batch_size"),
+    [(64, 64), (65, 32), (500, 32), (511, 32), (513, 64), (3000, 128), (9000, 256)]
+    + [(40_000, 256)],
+)
+def test_auto_batch_size_of_rare_features(n_samples, batch_size):
+    X = few_values(n_samples, 201, per_row=2)
+    clf = small(hidden_layer_sizes=(), batch_size="auto", max_iter=1)
+    clf.fit(X, np.arange(n_samples) % 2)
+    assert clf.optimizer_.n_steps_ == -(-n_samples // batch_size)
+
+
+def few_values(n_samples, n_features, per_row):
+    """Return CSR data with equally many values in all rows."""
+    indices = np.tile(np.arange(per_row), n_samples)
+    indptr = np.arange(0, len(indices) + 1, per_row)
+    shape = (n_samples, n_features)
+    return sp.csr_array((np.ones(len(indices)), indices, indptr), shape=shape)
+
+
+# --- weight_decay ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_features", "expected"), [(200, 0.03), (201, 0.0)])
+def test_auto_weight_decay(n_features, expected):
+    X = few_values(20, n_features, per_row=2)
+    auto, same, other = (
+        small(weight_decay=value, max_iter=2).fit(X, np.arange(20) % 2)
+        for value in ("auto", expected, 0.03 - expected)
+    )
+    assert_same_model(auto, same)
+    assert_different_models(auto, other)
+    assert auto.optimizer_.weight_decay == expected
 
 
 # --- alpha ----------------------------------------------------------------------------
@@ -173,10 +208,11 @@ def test_auto_alpha_of_a_stream_is_0(data):
     assert_same_model(auto, none)
 
 
-def test_auto_alpha_of_one_more_sample_is_that_of_the_samples_before(data):
+@pytest.mark.parametrize("max_iter", [1, 3])
+def test_auto_alpha_of_one_more_sample_is_that_of_the_samples_before(data, max_iter):
     X, y = np.tile(data[0], (10, 1)), np.tile(data[1], 10)  # 600: alpha is 0.005
     auto, same, other = (
-        small(alpha=0.005, batch_size=600)
+        small(alpha=0.005, batch_size=600, max_iter=max_iter)
         .fit(X, y)
         .set_params(alpha=alpha)
         .partial_fit(X[:1], y[:1])
@@ -199,6 +235,15 @@ def test_auto_max_iter(n_samples, max_iter):
     clf.fit(X, np.arange(n_samples) % 2)
     assert clf.n_iter_ == max_iter
     assert clf.get_params()["max_iter"] == "auto"
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "max_iter"), [(20, 40), (250, 40), (260, 39), (3000, 4), (6000, 3)]
+)
+def test_auto_max_iter_of_rare_features(n_samples, max_iter):
+    X = few_values(n_samples, 201, per_row=2)
+    clf = steady(max_iter="auto", batch_size=3000, hidden_layer_sizes=2)
+    assert clf.fit(X, np.arange(n_samples) % 2).n_iter_ == max_iter
 
 
 def test_auto_max_iter_counts_samples_of_non_zero_weight(data):

@@ -1043,10 +1043,11 @@ def test_rows_by_hand():
     assert optimizer.row_steps_ is None
 
 
-def test_the_count_of_steps_may_exceed_the_width_of_row_steps():
+@pytest.mark.parametrize("n_steps", [2**32 - 10, 2**32 + 3])
+def test_the_count_of_steps_may_exceed_the_width_of_row_steps(n_steps):
     w, expected = np.ones((30, 7)), np.ones((30, 7))
     by_rows, whole = RMSprop(weight_decay=0.1), RMSprop(weight_decay=0.1)
-    by_rows.n_steps_ = whole.n_steps_ = 2**32 - 10
+    by_rows.n_steps_ = whole.n_steps_ = n_steps
     for rows, gradient, dense in row_steps(20):
         by_rows.step_rows(w, rows, gradient)
         whole.step(expected, dense)

@@ -136,6 +136,13 @@ def test_zero_weights_do_not_decide_on_the_updates():
     assert updates_rows(case.fit(case.make()))
 
 
+def test_a_square_average_of_rows_that_overflows_is_found():
+    # The weights start at 0, and the steps are 0: cost and weights are finite.
+    case = CASES["words, linear"]._replace(X=X_WORDS.astype(np.float32) * 1e25)
+    with pytest.raises(ValueError, match="moving average of the optimizer"):
+        case.fit(case.make(max_iter=1, batch_size=10))
+
+
 def test_a_shallow_copy_is_trained_apart():
     case = CASES["words"]
     clf = case.partial_fit(case.make())
