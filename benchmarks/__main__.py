@@ -98,10 +98,13 @@ def _add_data_options(parser):
         "--data",
         type=Path,
         help="folder with Fashion-MNIST, as fashion_mnist.npz (X_train, y_train, "
-        "X_test, y_test) or as the four original idx files",
+        "X_test, y_test) or as the four original idx files, and with 20 newsgroups, as "
+        "newsgroups20.npz (counts of words as CSR matrices)",
     )
     parser.add_argument(
-        "--openml", action="store_true", help="download Fashion-MNIST from OpenML"
+        "--openml",
+        action="store_true",
+        help="download Fashion-MNIST from OpenML, and 20 newsgroups with scikit-learn",
     )
     parser.add_argument(
         "--file-gib",

@@ -30,6 +30,7 @@ PARTS = {
     "grid_search": Part("Grid search"),
     "memory": Part("Memory usage"),
     "accuracy": Part("Time to a target accuracy"),
+    "text": Part("Text"),
     "import_time": Part("Import time"),
     "out_of_core": Part("Data larger than memory", by_default=False),
 }

@@ -25,9 +25,9 @@ class Settings:
     peers : tuple of str
         Keys of `PEERS`: the libraries to compare with, if installed.
     data_folder : Path or None
-        Folder with Fashion-MNIST.
+        Folder with Fashion-MNIST and 20 newsgroups.
     openml : bool
-        Whether to download it from OpenML.
+        Whether to download them, Fashion-MNIST from OpenML.
     file_gib : float or None
         Size of the file that is larger than memory; None is the default of the part.
     scratch : Path or None

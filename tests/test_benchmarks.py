@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
+from sklearn.naive_bayes import MultinomialNB
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,7 +21,7 @@ N_REPEATS = 1
 # What cannot run on other systems.
 SKIPPED = set() if sys.platform == "linux" else {"out_of_core"}
 
-WITHOUT_PLOT = {"as_called", "import_time", "out_of_core", "threads"}
+WITHOUT_PLOT = {"as_called", "import_time", "out_of_core", "text", "threads"}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,7 @@ def in_this_process(module, monkeypatch):
     threads = module("threads")
     monkeypatch.setattr(threads, "TASKS", threads.TASKS[:2])
     monkeypatch.setattr(module("steps"), "SHAPES", {"iris-like": shapes["iris-like"]})
+    monkeypatch.setattr(module("_text_data"), "N_WORDS", 2000)
     monkeypatch.setattr(module("import_time"), "OURS", "csv")
     monkeypatch.setattr(module("import_time"), "SKLEARN", "json")
 
@@ -301,6 +304,86 @@ def test_accuracy_is_skipped_without_its_data(module, folder):
     settings = module("_settings").Settings(True, 1, (), data_folder=folder)
     with pytest.raises(module("_parts").Skipped, match=r"fashion_mnist\.npz|--data"):
         module("accuracy").measure(settings)
+
+
+# Counts of two words in two texts to learn from and a third one. As TF-IDF, the second
+# word, which half of the texts have, weighs 1 + log(3 / 2) times as much as the first.
+COUNTS = {"train": [[2, 0], [1, 1]], "test": [[0, 3]]}
+WEIGHT = 1 + np.log(1.5)
+TFIDF = [[1, 0], np.array([1, WEIGHT]) / np.hypot(1, WEIGHT)], [[0, 1]]
+
+
+def read_texts(module, **options):
+    name, X_train, y_train, X_test, y_test = module("_text_data").texts(
+        module("_settings").Settings(False, 1, (), **options)
+    )
+    assert {(X.format, X.dtype.name) for X in (X_train, X_test)} == {("csr", "float32")}
+    return name, (X_train, X_test), (y_train, y_test)
+
+
+def assert_known_texts(name, X, y):
+    assert name == "20 newsgroups"
+    for part, expected in zip(X, TFIDF, strict=True):
+        np.testing.assert_allclose(part.toarray(), expected, rtol=1e-6)
+    assert [part.tolist() for part in y] == [[0, 1], [1]]
+
+
+def test_texts_are_read_from_a_folder(module, tmp_path):
+    arrays = {"y_train": [0, 1], "y_test": [1]}
+    for part, counts in COUNTS.items():
+        X = csr_matrix(np.array(counts, np.uint8))
+        for entry in ("data", "indices", "indptr", "shape"):
+            arrays[f"X_{part}_{entry}"] = getattr(X, entry)
+    np.savez(tmp_path / "newsgroups20.npz", **arrays)
+    assert_known_texts(*read_texts(module, data_folder=tmp_path))
+
+
+def test_texts_are_downloaded_on_request(module, image_folder, monkeypatch):
+    def fetch(*, subset, remove, normalize, return_X_y):
+        assert (remove[0], normalize, return_X_y) == ("headers", False, True)
+        X = csr_matrix(np.array(COUNTS[subset], np.int16))
+        return X, np.array([0, 1] if subset == "train" else [1])
+
+    monkeypatch.setattr(module("_text_data"), "fetch_20newsgroups_vectorized", fetch)
+    options = {"data_folder": image_folder, "openml": True}
+    assert_known_texts(*read_texts(module, **options))
+
+
+def test_synthetic_texts_are_like_texts(module, image_folder):
+    name, X, y = read_texts(module, data_folder=image_folder)
+    _, again, _ = read_texts(module)
+    assert name == "synthetic texts"
+    assert (X[0] != again[0]).nnz == 0
+    # Few words are frequent and most are rare.
+    frequencies = np.sort(X[0].getnnz(axis=0))[::-1]
+    assert frequencies[10] > 20 * frequencies[1000] > 0
+    assert np.median(frequencies) < 10
+    # They can be told apart, but not all of them.
+    assert 0.5 < MultinomialNB(alpha=0.1).fit(X[0], y[0]).score(X[1], y[1]) < 0.9
+
+
+def test_classifiers_of_texts_are_timed_and_tested(module, monkeypatch):
+    monkeypatch.setattr(module("_text_data"), "N_WORDS", 2000)
+    text = module("text")
+    monkeypatch.setattr(text, "QUICK_SIZES", ((50, 300), (50, 900)))
+    data = text.measure(module("_settings").Settings(True, 3, ()))
+    names = [record["library"] for record in data["classifiers"]]
+    assert names == [str(classifier) for classifier in text.OUR_CLASSIFIERS]
+    for record in data["classifiers"]:
+        accuracies = [test["accuracy"] for test in record["tests"]]
+        assert len(accuracies) == len(record["seconds"]) == 3
+        assert len(set(accuracies)) > 1  # Every round has another seed.
+    accuracy, size = text.tables(data)
+    assert [float(row[1]) for row in accuracy.rows] == [
+        pytest.approx(np.median([t["accuracy"] for t in r["tests"]]), abs=5e-4)
+        for r in data["classifiers"]
+    ]
+    assert [row[0] for row in size.rows] == ["50 x 300", "50 x 900"]
+    assert size.header[1:] == ["fit", "partial_fit"]
+    assert accuracy.title.endswith("synthetic texts")
+    assert "random words" in accuracy.note
+    real = text.tables({**data, "name": "20 newsgroups"})[0]
+    assert "random words" not in real.note
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ def test_auto_max_iter(n_samples, max_iter):
 
 
 @pytest.mark.parametrize(
-    ("n_samples", "max_iter"), [(20, 40), (250, 40), (260, 39), (3000, 4), (6000, 3)]
+    ("n_samples", "max_iter"), [(20, 40), (250, 40), (260, 39), (2500, 4), (3000, 4), (6000, 3)]
 )
 def test_auto_max_iter_of_rare_features(n_samples, max_iter):
     X = few_values(n_samples, 201, per_row=2)
