@@ -11,10 +11,11 @@ penalty how closely the boundary follows individual points. scikit-learn's
 # %%
 # Three data sets, four networks
 # ------------------------------
-# Without a hidden layer, the network is softmax regression and its decision boundary is
-# a straight line. A hidden layer can bend it. The fourth network is as large as the
-# third, but its weights are not penalized, and it is trained for three times as many
-# epochs.
+# Without a hidden layer, the network is softmax regression; on standardized features,
+# its decision boundary is a straight line. Hidden units can bend it, and so can the
+# piecewise-linear encoding of the features, which the others use. The fourth network is
+# as large as the third, but its weights are not penalized, and it is trained for three
+# times as many epochs.
 
 import sys
 
@@ -43,7 +44,9 @@ problems = {
     "spirals": make_spirals(400, np.random.default_rng(0)),
 }
 networks = {
-    "no hidden layer": RMSpropMLPClassifier((), random_state=0),
+    "no hidden layer": RMSpropMLPClassifier(
+        (), numerical_encoding="standard", random_state=0
+    ),
     "5 units": RMSpropMLPClassifier((5,), random_state=0),
     "defaults: 256 units": RMSpropMLPClassifier(random_state=0),
     "no penalty, 300 epochs": RMSpropMLPClassifier(
@@ -61,7 +64,8 @@ networks = {
 # The colors show the predicted probabilities of the two classes, the numbers the
 # accuracy on the test set, which is half of the data. Where the classes overlap, the
 # fourth network is more confident than the data justify, and slightly less accurate. On
-# the spirals, which hardly overlap, it is the default network that underfits.
+# the spirals, which hardly overlap, it is right to be, and the default network is less
+# confident than it could be.
 
 COLORS = ["#0072B2", "#D55E00"]
 

@@ -8,7 +8,6 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -23,10 +22,11 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sk_rmsprop import _rules as rules
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._data import Samples, check_sample_weight, split
-from sk_rmsprop._encoding import NUMERICAL_ENCODINGS, Encoding
-from sk_rmsprop._epochs import Epochs, Options, TrainingState
+from sk_rmsprop._encoding import Encoding
+from sk_rmsprop._epochs import Options, TrainingState
 from sk_rmsprop._fitted import FittedMLP, MatrixLike
 from sk_rmsprop._network import Network
+from sk_rmsprop._numbers import NUMERICAL_ENCODINGS
 from sk_rmsprop._rmsprop import RMSprop
 from sk_rmsprop._schedules import SCHEDULES
 from sk_rmsprop._scikit_learn import (
@@ -41,12 +41,7 @@ from sk_rmsprop._scikit_learn import (
     unchanged_on_failure,
     validating_parameters,
 )
-from sk_rmsprop._training import (
-    STOP_REASONS,
-    TrainingResult,
-    print_record,
-    train,
-)
+from sk_rmsprop._training import STOP_REASONS, train, train_chunk
 
 # `partial_fit` keeps the records of this many epochs, the last ones: its cost and the
 # size of saved models then do not grow with the length of a stream.
@@ -194,9 +189,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         data = samples.data(rows, class_weight)
         encoding = self._encoding(samples.table, data, resumed)
         network = self._make_network(encoding.n_inputs, samples.target, resumed)
-        state = self._make_state(network, encoding, seed, data, resumed)
         auto_epochs = rules.auto_max_iter(len(rows), rare=data.has_rare_features)
-        options = self._options(data, encoding.n_inputs, len(rows), auto_epochs)
+        options = self._options(data, encoding, len(rows), auto_epochs)
+        state = self._make_state(network, encoding, seed, data, options, resumed)
         attributes = partial(self._fitted_attributes, network, samples.target)
         validate = self._validation(
             samples, held_out, given, class_weight, network, attributes, state
@@ -239,19 +234,21 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         if resumed:  # A small chunk does not mean a small data set.
             n_planned = self._state.n_planned
             n_samples = max(n_samples, self._state.samples_per_epoch)
-        options = self._options(data, encoding.n_inputs, n_samples, n_planned)
-        in_place = options.updates_rows
-        state = self._make_state(network, encoding, seed, data, resumed, in_place)
-        epochs = Epochs(network, state, data, options)
-        with epochs.undone_on_failure() if in_place else nullcontext():
-            record = epochs.run()
-            history = [*self._kept_history(resumed, MAX_STREAM_HISTORY - 1), record]
-            result = TrainingResult(state, history, 1)
-            attributes = self._fitted_attributes(network, samples.target, result)
-            self.__dict__.update(attributes)
-            if options.verbose:
-                print_record(record)
+        options = self._options(data, encoding, n_samples, n_planned)
+        if resumed and self.weight_decay == "auto":  # As in the first call.
+            decay = self._state.optimizer.weight_decay
+            options = replace(options, weight_decay=decay)
+        state = self._make_state(
+            network, encoding, seed, data, options, resumed, options.updates_rows
+        )
+
+        def finish(result):
+            target = samples.target
+            self.__dict__.update(self._fitted_attributes(network, target, result))
             return self
+
+        history = self._kept_history(resumed, MAX_STREAM_HISTORY - 1)
+        return train_chunk(network, state, data, options, history, finish)
 
     # --- The steps of training, in their order ---
 
@@ -373,14 +370,10 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             _check_same("activation", fitted.activation, network.activation)
         return network
 
-    def _make_state(self, network, encoding, seed, data, resumed, in_place=False):
-        """Return where training begins.
-
-        It is a copy of the current state, unless this is to be changed `in_place`.
-        """
-        weight_decay = self.weight_decay
-        if weight_decay == "auto":
-            weight_decay = rules.auto_weight_decay(rare=data.has_rare_features)
+    def _make_state(
+        self, network, encoding, seed, data, options, resumed, in_place=False
+    ):
+        """Return where training begins: if resumed, a copy unless `in_place`."""
         optimizer = RMSprop(
             self.learning_rate,
             beta=self.beta,
@@ -388,7 +381,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             momentum=self.momentum,
             nesterov=self.nesterov,
             centered=self.centered,
-            weight_decay=weight_decay,
+            weight_decay=options.weight_decay,
         )
         dtype = self._params_dtype(data, resumed)
         if resumed:
@@ -412,7 +405,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             stop -= 1  # Epochs after the best one
         return self.history_[0 if limit is None else max(0, stop - limit) : stop]
 
-    def _options(self, data, n_inputs, n_samples, auto_epochs):
+    def _options(self, data, encoding, n_samples, auto_epochs):
         """Return the options of training.
 
         `n_samples` is the number that "auto" uses in the rule of `alpha`, and
@@ -421,23 +414,29 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         """
         max_iter = auto_epochs if self.max_iter == "auto" else int(self.max_iter)
         batch_size, alpha = self.batch_size, self.alpha
+        weight_decay, rare = self.weight_decay, data.has_rare_features
+        if weight_decay == "auto":
+            n_known = None if max_iter is None else n_samples
+            weight_decay = rules.auto_weight_decay(n_known, rare=rare)
         if batch_size == "auto":
-            rare = data.has_rare_features
+            n_inputs = encoding.n_inputs
             batch_size = rules.auto_batch_size(len(data.rows), n_inputs, rare=rare)
         if alpha == "auto":
             # Rare features would be pulled to 0 in every step that they are not in.
             is_free = max_iter is None or not isinstance(data.X, np.ndarray)
             alpha = 0.0 if is_free else rules.auto_alpha(n_samples)
+        batch_size = int(min(batch_size, len(data.rows)))
         max_norm = self.max_grad_norm
         # Python floats: with NumPy's float64 numbers float32 arithmetic would widen.
         return Options(
             learning_rate=float(self.learning_rate),
             learning_rate_schedule=self.learning_rate_schedule,
             alpha=float(alpha),
+            weight_decay=float(weight_decay),
             dropout=float(self.dropout),
             label_smoothing=float(self.label_smoothing),
             max_grad_norm=None if max_norm is None else float(max_norm),
-            batch_size=int(min(batch_size, len(data.rows))),
+            batch_size=batch_size,
             shuffle=bool(self.shuffle),
             max_iter=max_iter,
             tol=float(self.tol),
@@ -445,7 +444,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             early_stopping=bool(self.early_stopping),
             updates_rows=rules.updates_rows(
                 data.values_per_row * batch_size,
-                n_inputs,
+                data.X.shape[1] if encoding.keeps_zeros else 0,
                 moves_all=alpha > 0 or self.momentum > 0 or self.centered,
             ),
             verbose=bool(self.verbose),

@@ -29,10 +29,9 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     are, with missing values and categories.
 
     The defaults are meant to be good without tuning, for tabular data with a few
-    hundred to a few hundred thousand samples: one wide hidden layer, standardized
-    features, small mini-batches, cosine decay from a high learning rate, a number of
-    epochs that depends on the number of samples, and an L2 penalty that decreases with
-    it.
+    hundred to a few hundred thousand samples: one wide hidden layer, features scaled
+    robustly, small mini-batches, cosine decay from a high learning rate, and epochs and
+    penalties that depend on the number of samples.
 
     Parameters
     ----------
@@ -48,13 +47,16 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         categorical dtype or with strings; otherwise a mask, indices or names, or None.
         Each category is an input, the most frequent 255 of a column and one for all
         rarer ones; a missing value is a category, and unknown ones are all zeros.
-    numerical_encoding : {"auto", "none", "standard"}, default="auto"
-        How numbers enter the network. "standard" standardizes each column to zero mean
-        and unit variance, by the weighted statistics of the first call (with early
-        stopping, of the training split). "auto" leaves columns of two values, one of
-        them 0, uncentered, and in sparse data also columns with mostly zeros: see the
-        user guide. Missing numbers are 0 then, and columns that had any in the first
-        call have an input that says so.
+    numerical_encoding : {"auto", "none", "standard", "robust", "piecewise"}, \
+            default="auto"
+        How numbers enter the network, by the weighted statistics of the first call
+        (with early stopping, of the training split). "standard": zero mean and unit
+        variance. "robust": by median and interquartile range, smoothly clipped, then
+        standardized; columns of two values, one of them 0, become 0 and 1.
+        "piecewise": also up to 16 piecewise-linear inputs between quantiles. "auto":
+        "piecewise" up to 16 columns with more than two values, else "robust". Sparse
+        data are only scaled: see the user guide. Missing numbers are 0 then, and
+        columns that had any have an input that says so.
     dtype : {"auto", "float32", "float64"}, default="auto"
         Dtype of parameters and training. "auto" is float32 for float32 `X` and for
         more than 1,000 training samples. Probabilities are float64 unless `X` and the
@@ -89,7 +91,8 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         this chunk and the average epoch so far. For sparse `X` it is 0.
     weight_decay : float or "auto", default="auto"
         Decoupled weight decay: weights (not biases) are multiplied by
-        ``1 - learning_rate * weight_decay`` before every update. "auto" is 0.03.
+        ``1 - learning_rate * weight_decay`` before every update. "auto" is
+        ``min(600 / n_samples, 0.1)``, in a stream 0.03.
     dropout : float, default=0.0
         Dropout rate: probability, in [0, 1), of zeroing a hidden unit during training.
     label_smoothing : float, default=0.0
@@ -192,24 +195,22 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
     See Also
     --------
     RMSprop : The optimizer on its own.
-    sklearn.neural_network.MLPClassifier : scikit-learn's network, trained by Adam,
-        SGD or L-BFGS.
 
     Notes
     -----
     Training is a pure function of data, parameters and seed: ``k`` calls of
     `partial_fit` give bit for bit the weights of a `fit` on the same data, both with
     ``max_iter=k``, and pickling in between changes nothing. Sample weights mean
-    repetition: the cost of a mini-batch is ``sum(w * loss) / sum(w)``, and samples of
+    repetition: the cost of a mini-batch is ``sum(w * loss) / sum(w)``. Samples of
     weight 0 are ignored. A call that fails leaves the model as it was.
 
-    In sparse `X` with less than 1 % of non-zero values, such as text, features are
+    In sparse `X` with less than 1 % of stored values, such as text, features are
     rare. "auto" is then a `batch_size` of ``2 * sqrt(n_samples)``, rounded to a power
     of two and clipped to [32, 256], a `max_iter` of ``ceil(10_000 / n_samples)``
     clipped to [3, 40], a `weight_decay` of 0 and, if that is less than 1, a factor of
     `X` that gives samples a mean square norm of 1. Training on sparse `X` updates only
-    the weights of features that a mini-batch has, unless `alpha`, `momentum` or
-    `centered` move all of them; `partial_fit` then changes the weights in place.
+    the weights of features that a mini-batch has, and in `partial_fit` does so in
+    place, unless `alpha`, `momentum` or `centered` move all of them.
 
     Initial weights are normally distributed with standard deviation
     ``sqrt(2 / fan_in)`` for "relu" (He et al.), and with the corresponding gain for the

@@ -1,111 +1,34 @@
 """How samples enter the network: numbers on a common scale, gaps and categories as 0/1.
 
 An `Encoding` maps rows of a numeric array (see `_tables`) to the network's inputs,
-batch by batch: all numbers, in the order of their columns; then, for each column of
-numbers with missing values in the training data, whether the value is missing; then the
-categories of each categorical column. The encoded data are never made for all rows.
+batch by batch: all numbers, in the order of their columns; then the bins of their
+piecewise-linear encoding; then, for each column of numbers with missing values in the
+training data, whether the value is missing; then the categories of each categorical
+column. The encoded data are never made for all rows.
 
-`NUMERICAL_ENCODINGS` is the only list of what can be done to numbers.
+What is done to numbers is a row of `NUMERICAL_ENCODINGS` (see `_numbers`).
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from sk_rmsprop._categories import Categories, OneHot
+from sk_rmsprop._numbers import (
+    MARGIN,
+    NUMERICAL_ENCODINGS,
+    STREAM_ENCODING,
+    Bins,
+    Columns,
+    clip_smoothly,
+    unit_norm_factor,
+)
 from sk_rmsprop._sparse import CenteredRows
-from sk_rmsprop._statistics import Moments, moments_of
+from sk_rmsprop._statistics import Moments
 from sk_rmsprop._tables import Table
-
-# Factors of features whose numbers are all subnormal are kept this far below the
-# largest float, so that their products with weights are finite.
-MARGIN = 1e6
-
-# Sparse features are standardized if more than this share of their values are not zero:
-# the absent values of others have to stay zero.
-DENSE_SHARE = 0.5
-
-# Categories that occur often are no rare features: the factor of binary sparse features
-# is at least their share times this. On one-hot tables of 3 to 500 levels the log-loss
-# is then within 0.009 of that of the same table in dense form.
-BINARY_SPARSE_FACTOR = 2.0
-
-
-# --- Numbers --------------------------------------------------------------------------
-
-
-class NumericalEncoding(NamedTuple):
-    """One row of the table: what is subtracted from numbers, and their factor.
-
-    Attributes
-    ----------
-    dense, sparse : callable or None
-        ``dense(moments, sparse_factor)`` returns means and factors of the columns of an
-        array, ``sparse(moments, sparse_factor)`` those of a CSR array. None leaves the
-        numbers as they are.
-    """
-
-    dense: Callable[[Moments, float], tuple] | None
-    sparse: Callable[[Moments, float], tuple] | None
-
-
-def _standard(moments, sparse_factor=None):
-    deviation = moments.deviation
-    factor = np.divide(1, deviation, out=np.ones_like(deviation), where=deviation > 0)
-    return moments.mean.copy(), _finite(factor, moments)
-
-
-def _standard_but_binary(moments, sparse_factor):
-    # Standardized, a category that is rare would get a large value and decide alone.
-    mean, factor = _standard(moments)
-    binary = moments.is_binary
-    mean[binary] = 0.0
-    factor[binary] = 1 / moments.other[binary]
-    return mean, _finite(factor, moments)
-
-
-def _scaled_unless_dense(moments, sparse_factor):
-    mean, factor = _standard(moments)
-    share, binary = moments.nonzero_share, moments.is_binary
-    _, scaled = _scaled(moments, sparse_factor)
-    binary_factor = np.clip(BINARY_SPARSE_FACTOR * share, sparse_factor, 1.0)
-    # A word that occurs once has one value, too: it is not to be scaled up.
-    scaled[binary] = (binary_factor / np.maximum(np.abs(moments.other), 1.0))[binary]
-    is_sparse = binary | (share <= DENSE_SHARE)
-    return np.where(is_sparse, 0.0, mean), np.where(is_sparse, scaled, factor)
-
-
-def _scaled(moments, sparse_factor):
-    size = np.maximum(moments.root_mean_square, 1.0)
-    return np.zeros_like(size), _finite(sparse_factor / size, moments)
-
-
-def _unit_norm_factor(moments):
-    """Return the factor, at most 1, of samples with a root mean square norm of 1."""
-    size = np.minimum(moments.root_mean_square, 1.0)  # `_scaled` makes it at most 1.
-    return 1 / max(1.0, float(np.linalg.norm(size)))
-
-
-def _finite(factor, moments):
-    """Return factors that leave out columns whose variance overflows."""
-    limit = np.finfo(np.float64).max / MARGIN
-    factor = np.clip(factor, -limit, limit)
-    return np.where(np.isfinite(moments.square), np.nan_to_num(factor), 0.0)
-
-
-NUMERICAL_ENCODINGS = {
-    "auto": NumericalEncoding(_standard_but_binary, _scaled_unless_dense),
-    "none": NumericalEncoding(None, None),
-    "standard": NumericalEncoding(_standard, _standard),
-}
-
-# Of a stream whose moments follow the data: what a column is may change at any time.
-STREAM_ENCODING = NumericalEncoding(_standard, _scaled)
-
 
 # --- All columns ----------------------------------------------------------------------
 
@@ -124,6 +47,11 @@ class Encoding:
         What was asked for, a key of `NUMERICAL_ENCODINGS`.
     mean, factor : ndarray of shape (n_numeric,)
         What is subtracted from numbers, and their factor then.
+    clipped : ndarray of shape (2, n_numeric) or None
+        What is subtracted after a smooth clip, and the factor then; None if they are
+        not clipped.
+    bins : Bins or None
+        The bins of their piecewise-linear encoding.
     gaps : ndarray of int
         Which of them have an input that says whether they are missing.
     categories : list of Categories
@@ -144,6 +72,8 @@ class Encoding:
     numerical: str
     mean: np.ndarray
     factor: np.ndarray
+    clipped: np.ndarray | None
+    bins: Bins | None
     gaps: np.ndarray
     categories: list
     empty: np.ndarray
@@ -185,46 +115,43 @@ class Encoding:
             Whether the scales will follow these data: `STREAM_ENCODING` replaces the
             row of the table then.
         """
-        categorical = set(table.categorical)
-        numeric = np.array([j for j in range(X.shape[1]) if j not in categorical], int)
-        exponent = 0 if weight is None else int(np.frexp(weight.max())[1])
-        weight = _in_units(weight, exponent, X.shape[0])
-        with np.errstate(all="ignore"):
-            moments = moments_of(X, numeric, rows, weight)
-        gaps = np.array(np.flatnonzero(moments.gaps > 0))
-        categories = _all_categories(
-            table, X, rows, weight, len(numeric) + len(gaps), is_stream
-        )
         sparse = not isinstance(X, np.ndarray)
         row = STREAM_ENCODING if follows else NUMERICAL_ENCODINGS[numerical]
-        with np.errstate(all="ignore"):
-            if sparse_factor is None:
-                sparse_factor = _unit_norm_factor(moments)
-            mean, factor = _scales(row, sparse, moments, sparse_factor)
+        exponent = 0 if weight is None else int(np.frexp(weight.max())[1])
+        weight = _in_units(weight, exponent, X.shape[0])
+        columns = Columns.of(X, table.numeric, rows, weight)
+        if sparse_factor is None:
+            sparse_factor = unit_norm_factor(columns.moments)
+        scales = _scales(row, sparse, columns, sparse_factor)
+        bins = None if sparse else _bins(row, columns)
+        gaps = np.array(np.flatnonzero(columns.moments.gaps > 0))
+        n_bins = 0 if bins is None else len(bins.left)
+        n_before = len(columns.numbers) + n_bins + len(gaps)
         return cls(
             table=table,
-            numeric=numeric,
+            numeric=columns.numbers,
             numerical=numerical,
-            mean=mean,
-            factor=factor,
+            mean=scales.mean,
+            factor=scales.factor,
+            clipped=scales.clipped,
+            bins=bins,
             gaps=gaps,
-            categories=categories,
-            empty=np.array(np.flatnonzero(moments.weight == 0)),
+            categories=_all_categories(table, X, rows, weight, n_before, is_stream),
+            empty=np.array(np.flatnonzero(columns.moments.weight == 0)),
             sparse=sparse,
             sparse_factor=sparse_factor,
-            moments=moments if follows else None,
+            moments=columns.moments if follows else None,
             weight_exponent=exponent,
         )
 
     def following(self, X, rows, weight):
         """Return the encoding of a stream after more data."""
         weight = _in_units(weight, self.weight_exponent, X.shape[0])
-        with np.errstate(all="ignore"):
-            moments = moments_of(X, self.numeric, rows, weight, self.moments)
-            mean, factor = _scales(
-                STREAM_ENCODING, self.sparse, moments, self.sparse_factor
-            )
-        return replace(self, mean=mean, factor=factor, moments=moments)
+        columns = Columns.of(X, self.numeric, rows, weight, self.moments)
+        scales = _scales(STREAM_ENCODING, self.sparse, columns, self.sparse_factor)
+        return replace(
+            self, mean=scales.mean, factor=scales.factor, moments=columns.moments
+        )
 
     @property
     def scaled(self):
@@ -235,7 +162,12 @@ class Encoding:
     def n_inputs(self):
         """Number of inputs."""
         n_categories = sum(categories.n_inputs for categories in self.categories)
-        return len(self.numeric) + len(self.gaps) + n_categories
+        return len(self.numeric) + self.n_bins + len(self.gaps) + n_categories
+
+    @property
+    def n_bins(self):
+        """Number of bins, of all columns."""
+        return 0 if self.bins is None else len(self.bins.left)
 
     @property
     def absent_inputs(self):
@@ -243,6 +175,12 @@ class Encoding:
         return np.concatenate(
             [self.empty, *(categories.absent for categories in self.categories)]
         )
+
+    @property
+    def keeps_zeros(self):
+        """Whether the inputs of absent values are 0, but for what is subtracted."""
+        only_scaled = self.clipped is None and self.bins is None
+        return only_scaled and not len(self.gaps) and not self.categories
 
     @property
     def keeps_numbers(self):
@@ -256,6 +194,8 @@ class Encoding:
             numeric=np.array(self.numeric),
             mean=np.array(self.mean),
             factor=np.array(self.factor),
+            clipped=None if self.clipped is None else np.array(self.clipped),
+            bins=self.bins and self.bins.copy(),
             gaps=np.array(self.gaps),
             empty=np.array(self.empty),
             table=self.table.copy(),
@@ -297,9 +237,10 @@ class Encoding:
         Returns
         -------
         ndarray of str
-            The names of the numbers, ``missingindicator_NAME`` where they can be
-            missing, and ``NAME_CATEGORY``, ``NAME_infrequent`` for all rarer
-            categories, and ``NAME_missing``.
+            The names of the numbers, ``NAME_bin1`` and so on for their bins,
+            ``missingindicator_NAME`` where they can be missing, and
+            ``NAME_CATEGORY``, ``NAME_infrequent`` for all rarer categories, and
+            ``NAME_missing``.
         """
         given = self.table.names
 
@@ -307,6 +248,11 @@ class Encoding:
             return f"x{j}" if given is None else given[j]
 
         names = [name(j) for j in self.numeric]
+        if self.bins is not None:
+            names += [
+                f"{name(self.numeric[i])}_bin{number}"
+                for i, number in zip(*self.bins.numbered(), strict=True)
+            ]
         names += [f"missingindicator_{name(self.numeric[i])}" for i in self.gaps]
         for categories in self.categories:
             levels = self.table.levels.get(categories.column)
@@ -336,13 +282,24 @@ def _all_categories(table, X, rows, weight, first_input, is_stream):
     return categories
 
 
-def _scales(row, sparse, moments, sparse_factor):
-    """Return means and factors by a row of the table."""
+def _scales(row, sparse, columns, sparse_factor):
+    """Return the scales of columns by a row of the table."""
     scale = row.sparse if sparse else row.dense
-    if scale is None:
-        return np.zeros_like(moments.mean), np.ones_like(moments.mean)
-    mean, factor = scale(moments, sparse_factor)
-    return np.where(factor == 0, 0.0, mean), factor
+    with np.errstate(all="ignore"):
+        scales = scale(columns, sparse_factor)
+    return scales._replace(mean=np.where(scales.factor == 0, 0.0, scales.mean))
+
+
+def _bins(row, columns):
+    """Return the bins of columns by a row of the table, or None."""
+    n_bins = row.n_bins(len(columns.with_many_values()))
+    return Bins.of(columns, n_bins) if n_bins >= 2 else None
+
+
+def _fill_gaps(numbers):
+    """Replace missing numbers by 0, in place."""
+    if _has_nan(numbers):
+        numbers[np.isnan(numbers)] = 0.0
 
 
 def _has_nan(X):
@@ -373,12 +330,19 @@ class Encoder:
             limit = np.finfo(np.float32).max / MARGIN
             self.factor = np.clip(self.factor, -limit, limit)
         self.factor = self.factor.astype(self.work_dtype, copy=False)
+        self.clipped = encoding.clipped
+        if self.clipped is not None:
+            self.clipped = self.clipped.astype(self.dtype)
+        self.bins = encoding.bins
         self.work = None
-        # Columns of sparse rows that are centered, and by how much.
-        self.centered = np.flatnonzero(self.mean)
-        center = (self.mean * self.factor)[self.centered]
-        self.center = center.astype(self.dtype, copy=False)
         self.one_hot = OneHot(encoding.categories) if encoding.categories else None
+
+    @cached_property
+    def centers(self):
+        """Columns of sparse rows that are centered, and what is subtracted then."""
+        columns = np.flatnonzero(self.mean)
+        center = (self.mean * self.factor)[columns]
+        return columns, center.astype(self.dtype, copy=False)
 
     def encode(self, X):
         """Return the inputs of rows of an array."""
@@ -390,21 +354,26 @@ class Encoder:
         """Write the inputs of rows of an array into `out`, which may be `X` itself."""
         encoding = self.encoding
         n_numbers, n_gaps = len(encoding.numeric), len(encoding.gaps)
-        numbers = out if n_numbers == out.shape[1] else out[:, :n_numbers]
-        self._write_numbers(X, numbers)
+        n_before_gaps = n_numbers + encoding.n_bins
+        numbers = X.take(encoding.numeric, axis=1) if n_numbers < X.shape[1] else X
+        if self.bins is not None:
+            self._write_bins(numbers, out[:, n_numbers:n_before_gaps])
+        written = out if n_numbers == out.shape[1] else out[:, :n_numbers]
+        if self.clipped is None:
+            self._write_numbers(numbers, written)
+        else:
+            self._write_clipped(numbers, written)
         if n_gaps:
-            gaps = numbers[:, encoding.gaps]
+            gaps = written[:, encoding.gaps]
             np.isnan(gaps, out=gaps)
-            out[:, n_numbers : n_numbers + n_gaps] = gaps
-        if X.dtype.kind == "f" and _has_nan(numbers):
-            numbers[np.isnan(numbers)] = 0.0
+            out[:, n_before_gaps : n_before_gaps + n_gaps] = gaps
+        if X.dtype.kind == "f":
+            _fill_gaps(out[:, :n_before_gaps])
         if self.one_hot is not None:
-            out[:, n_numbers + n_gaps :] = 0.0
+            out[:, n_before_gaps + n_gaps :] = 0.0
             self.one_hot.write(X, out)
 
     def _write_numbers(self, X, numbers):
-        if numbers.shape[1] < X.shape[1]:
-            X = X.take(self.encoding.numeric, axis=1)
         if not self.encoding.scaled:
             if X is not numbers:
                 np.copyto(numbers, X, casting="same_kind")
@@ -417,15 +386,30 @@ class Encoder:
         np.subtract(X, self.mean, out=work)
         np.multiply(work, self.factor, out=numbers, casting="same_kind")
 
+    def _write_clipped(self, X, numbers):
+        with np.errstate(over="ignore"):  # What is infinite is at the limit.
+            self._write_numbers(X, numbers)
+            clip_smoothly(numbers)
+            np.subtract(numbers, self.clipped[0], out=numbers)
+            np.multiply(numbers, self.clipped[1], out=numbers)
+
+    def _write_bins(self, X, out):
+        """Write the bins of rows of numbers, centered."""
+        with np.errstate(over="ignore"):
+            values = self.bins.values(X.astype(self.work_dtype, copy=False))
+        np.subtract(values, self.bins.mean, out=out, casting="same_kind")
+
     def encode_sparse(self, X):
-        """Return the inputs of CSR rows: CSR again, or `CenteredRows`."""
+        """Return the inputs of CSR rows: CSR again, or `CenteredRows`.
+
+        After training on an array they may be dense, whatever the rows are.
+        """
+        if not self.encoding.keeps_zeros:
+            return self.encode(X.toarray())
         data = X.data
         if self.encoding.scaled:
             data = data * self.factor[X.indices]
         data = data.astype(self.dtype, copy=False)
-        # Sparse values are never missing: indicators are columns without values.
-        shape = (X.shape[0], self.encoding.n_inputs)
-        scaled = csr_array((data, X.indices, X.indptr), shape=shape)
-        if not len(self.centered):
-            return scaled
-        return CenteredRows(scaled, self.centered, self.center)
+        scaled = csr_array((data, X.indices, X.indptr), shape=X.shape)
+        columns, center = self.centers
+        return CenteredRows(scaled, columns, center) if len(columns) else scaled

@@ -5,7 +5,7 @@ the `TrainingState`.
 """
 
 import math
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -35,6 +35,7 @@ class Options:
     learning_rate: float
     learning_rate_schedule: str
     alpha: float
+    weight_decay: float
     dropout: float
     label_smoothing: float
     max_grad_norm: float | None
@@ -117,14 +118,11 @@ class TrainingState:
 
         With `in_place` the arrays are not copied, where that is possible.
         """
-        own, decays = self.optimizer, (self.optimizer.beta, self.optimizer.weight_decay)
-        same = decays == (optimizer.beta, optimizer.weight_decay)
-        if in_place and same and self.params.flags.owndata:
-            optimizer.take_state(own, copy=False)
-            return replace(self, optimizer=optimizer)
-        state = self.copy()
-        if not same:
-            state.optimizer.catch_up(state.params)
+        # With other decays, rows that lag are brought up to date before any backup.
+        same = self.optimizer.decays == optimizer.decays
+        state = self
+        if not (in_place and same and self.params.flags.owndata):
+            state = self.copy()
         optimizer.take_state(state.optimizer, copy=False)
         return replace(state, optimizer=optimizer)
 
@@ -197,7 +195,7 @@ class RowSteps:
         self.max_grad_norm = options.max_grad_norm
         rest = state.params[network.n_first_weights :]
         self.gradient = np.empty_like(rest)
-        self.update = state.optimizer.row_update_for(
+        self.update = state.optimizer._row_update_for(
             state.params,
             network.layer_sizes[:2],
             self.gradient,
@@ -296,20 +294,15 @@ class Epochs:
         self.saved = replace(self.state)
 
     def undo(self):
-        """Go back to the state that was saved, unless `saved` has been set to None."""
-        if self.saved is not None:
-            self.steps.update.restore()
-            vars(self.state).update(vars(self.saved))
+        """Go back to the state that was saved, unless `saved` has been set to None.
 
-    @contextmanager
-    def undone_on_failure(self):
-        """Return a context in which an exception undoes the epoch."""
-        self.save()
-        try:
-            yield
-        except BaseException:
-            self.undo()
-            raise
+        Ctrl-C does not stop that half-way.
+        """
+        while self.saved is not None:
+            with suppress(KeyboardInterrupt):
+                self.steps.update.restore()
+                vars(self.state).update(vars(self.saved))
+                self.saved = None
 
     def run(self):
         """Run one epoch and return its record.

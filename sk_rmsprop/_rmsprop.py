@@ -146,7 +146,13 @@ class RMSprop:
         self.row_steps_: NDArray[np.uint32] | None = None
         self._row_size: int | None = None
         self._row_learning_rate = 0.0
+        self._row_decays = self.decays
         self.n_steps_ = 0
+
+    @property
+    def decays(self) -> tuple[float, float]:
+        """`beta` and `weight_decay`: what rows without a gradient depend on."""
+        return self.beta, self.weight_decay
 
     def step(
         self,
@@ -288,54 +294,14 @@ class RMSprop:
             learning_rate = self.learning_rate
         learning_rate = in_range("learning_rate", learning_rate)
         check_params(params)
-        rows = check_rows(rows, params)
-        check_gradient(gradient, params.dtype, (len(rows), params.shape[1]))
+        chosen = check_rows(rows, params)
+        check_gradient(gradient, params.dtype, (len(chosen), params.shape[1]))
+        if np.may_share_memory(params, gradient):
+            gradient = gradient.copy()
         with np.errstate(under="ignore"):
-            update = self.row_update_for(params, params.shape, params.reshape(-1)[:0])
-            update.load(rows)
+            update = self._row_update_for(params, params.shape, params.reshape(-1)[:0])
+            update.load(chosen)
             update(learning_rate, gradient)
-
-    def row_update_for(
-        self,
-        params: NDArray[np.floating],
-        shape: tuple[int, int],
-        gradient: NDArray[np.floating],
-        n_decayed: int | None = None,
-    ) -> RowUpdate:
-        """Return the step of some rows as an object bound to the arrays.
-
-        For loops, as `update_for` is. The leading ``n_rows * n_columns`` of the
-        parameters are the matrix, all the others have a gradient in every step.
-
-        Parameters
-        ----------
-        params : ndarray
-            Writeable and C-contiguous.
-        shape : tuple of int
-            Shape of the matrix, (n_rows, n_columns).
-        gradient : ndarray of shape (n_others,)
-            The gradient of the other parameters.
-        n_decayed : int, default=None
-            As in `update_for`.
-
-        Returns
-        -------
-        RowUpdate
-            ``load(rows)`` returns the weights of some rows, up to date; to call the
-            object with a learning rate and their gradient then takes one step.
-
-        Raises
-        ------
-        ValueError
-            With momentum or if centered.
-        """
-        if self.momentum > 0 or self.centered:
-            raise ValueError(
-                "With momentum > 0 or centered=True rows without a gradient move, too: "
-                "use step or update_for."
-            )
-        self._check_state(params)
-        return self._row_update(params, shape, gradient, n_decayed)
 
     def catch_up(self, params: NDArray[np.floating]) -> None:
         """Bring all rows up to date after `step_rows`.
@@ -353,9 +319,10 @@ class RMSprop:
         TypeError, ValueError
             As in `step`.
         """
-        if self.row_steps_ is None:
+        if self.row_steps_ is None or self._row_size is None:
             return
         check_params(params)
+        self._check_state(params)
         shape = (len(self.row_steps_), self._row_size)
         with np.errstate(under="ignore"):
             rest = flat_view(params)[prod(shape) :]
@@ -376,19 +343,7 @@ class RMSprop:
             It is not changed.
         copy : bool, default=True
             Whether to copy its arrays. Otherwise the next step changes them, for both.
-
-        Raises
-        ------
-        ValueError
-            If rows of the other one are not up to date, and this one has another
-            `beta` or `weight_decay`: call `catch_up` first.
         """
-        decays = (other.beta, other.weight_decay)
-        if other.row_steps_ is not None and decays != (self.beta, self.weight_decay):
-            raise ValueError(
-                "Rows of the other optimizer are not up to date, and this one has "
-                "another beta or weight_decay: call the other one's catch_up first."
-            )
         take = _copy_of if copy else _same
         self.square_average_ = take(other.square_average_)
         self.gradient_average_ = (
@@ -398,6 +353,7 @@ class RMSprop:
         self.row_steps_ = take(other.row_steps_)
         self._row_size = other._row_size
         self._row_learning_rate = other._row_learning_rate
+        self._row_decays = other._row_decays
         self.n_steps_ = other.n_steps_
 
     def copy(self) -> Self:
@@ -416,17 +372,31 @@ class RMSprop:
             f"n_steps_={self.n_steps_})"
         )
 
+    def _row_update_for(self, params, shape, gradient, n_decayed=None):
+        """Return the `RowUpdate` of parameters whose first ones are a matrix.
+
+        `gradient` is that of the others.
+        """
+        if self.momentum > 0 or self.centered:
+            raise ValueError(
+                "With momentum > 0 or centered=True rows without a gradient move, too: "
+                "use step or update_for."
+            )
+        self._check_state(params)
+        if self._row_decays != self.decays:
+            self.catch_up(params)
+        return self._row_update(params, shape, gradient, n_decayed)
+
     def _row_update(self, params, shape, gradient, n_decayed=None):
         self._prepare_state(params)
         if self.row_steps_ is None:
             self.row_steps_ = np.full(shape[0], self.n_steps_ % 2**32, np.uint32)
             self._row_size = shape[1]
+            self._row_decays = self.decays
+        n_decayed = self._n_decayed(params, n_decayed)
+        formula = Formula(self, params.dtype)
         return RowUpdate(
-            Formula(self, params.dtype),
-            flat_view(params),
-            shape,
-            flat_view(gradient),
-            self._n_decayed(params, n_decayed),
+            formula, flat_view(params), shape, flat_view(gradient), n_decayed
         )
 
     def _n_decayed(self, params, n_decayed):

@@ -6,7 +6,6 @@ this package. Callbacks (``sklearn.callback``) exist from scikit-learn 1.9 on; b
 that `FitCallbacks` never finds one to call.
 """
 
-import copy
 import functools
 import inspect
 from collections.abc import Callable
@@ -232,9 +231,9 @@ def _is_plain(estimator, X):
 def unchanged_on_failure(method: Method) -> Method:
     """Make a method that raises leave the estimator as it was before the call.
 
-    Training replaces what the estimator refers to and never changes it, so that it is
-    enough to restore the references. A generator that the user passed as
-    `random_state` is restored, too.
+    Training replaces what the estimator refers to, and undoes what it has changed in
+    place (`train_chunk`), so that it is enough to restore the references. A generator
+    that the user passed as `random_state` is restored, too.
     """
 
     @functools.wraps(method)
@@ -359,7 +358,8 @@ class Validation:
 
     def _score(self, result):
         result = result.copy()  # A scorer may keep the fitted estimator.
-        fitted = copy.copy(self.estimator)
+        fitted = object.__new__(type(self.estimator))
+        fitted.__dict__.update(self.estimator.__dict__)
         fitted.__dict__.update(self.fitted_attributes(result))
         # X has been read: it has numbers only, and no names to be missed.
         fitted.__dict__.pop("feature_names_in_", None)

@@ -8,6 +8,10 @@ from scipy.sparse import csr_array
 # Statistics are computed from blocks of about this many bytes.
 BLOCK_BYTES = 2**17
 
+# Columns are gathered for their quantiles in blocks of about this many bytes: one alone
+# would read most of the data, whose rows lie together.
+QUANTILE_BLOCK_BYTES = 2**20
+
 # A standard deviation below this share of the mean is rounding.
 ROUNDING = 8 * np.finfo(np.float64).eps
 
@@ -87,19 +91,20 @@ class Moments:
         All columns are passed through as if they were absent, and only those with
         values looked at.
         """
-        total, before = weight.sum(), self.weight[:1].sum()  # The same of all columns.
+        total, before = weight.sum(), self.weight
         share = _ratio(total, before + total)
+        growth = before * share
         present, indices = np.unique(block.indices, return_inverse=True)
         shape = (block.shape[0], len(present))
         block = csr_array((block.data, indices, block.indptr), shape=shape)
         zeros, mean, square = self._of_sparse(present, block, weight, total)
         zeros += self.zeros[present]
         shift = mean - self.mean[present]
-        square += self.square[present] + shift * shift * (before * share)
-        mean = self.mean[present] + shift * share
+        square += self.square[present] + shift * shift * growth[present]
+        mean = self.mean[present] + shift * share[present]
         self.zeros += total
-        self.weight += total
-        self.square += np.square(self.mean) * (before * share)
+        self.weight = before + total
+        self.square += np.square(self.mean) * growth
         self.mean *= 1 - share
         self.zeros[present] = zeros
         self.mean[present] = mean
@@ -214,3 +219,69 @@ def moments_of(X, columns, rows, weight, moments=None):
         else:
             moments.update_sparse(block, block_weight)
     return moments
+
+
+def averages_of(function, X, columns, rows, weight, powers):
+    """Return the weighted averages of the powers of a function of rows of numbers.
+
+    `function` takes and returns a float64 array, which it may change. Missing values
+    are left out. The result has the shape (powers, number of columns that it returns).
+    """
+    total = sums = np.zeros(())
+    weight = np.ones(X.shape[0]) if weight is None else weight
+    block_size = max(1, BLOCK_BYTES // 8 // X.shape[1])
+    for start in range(0, len(rows), block_size):
+        block_rows = rows[start : start + block_size]
+        block_weight = (
+            np.ones(len(block_rows)) if weight is None else weight[block_rows]
+        )
+        values = function(X[block_rows][:, columns].astype(np.float64))
+        missing = np.isnan(values)
+        values[missing] = 0.0
+        total = total + block_weight @ ~missing
+        sums = sums + [block_weight @ values**power for power in range(1, powers + 1)]
+    return _ratio(sums, total)
+
+
+def quantiles_of(X, columns, rows, weight, levels):
+    """Return weighted quantiles of some columns of an array, without missing values.
+
+    They are those of the averaged inverted distribution function: of R. J. Hyndman and
+    Y. Fan, Sample Quantiles in Statistical Packages, 1996, definition 2. A weight of k
+    is then the same as k copies. Columns without values have zeros.
+
+    Returns
+    -------
+    ndarray of shape (n_levels, n_columns)
+    """
+    levels = np.asarray(levels, np.float64)
+    weight = None if weight is None else weight[rows]
+    result = np.zeros((len(levels), len(columns)))
+    n_together = max(1, QUANTILE_BLOCK_BYTES // X.itemsize // max(1, len(rows)))
+    for start in range(0, len(columns), n_together):
+        block = X[np.ix_(rows, columns[start : start + n_together])]
+        for j, values in enumerate(block.T, start=start):
+            result[:, j] = _quantiles(values.astype(np.float64), weight, levels)
+    return result
+
+
+def _quantiles(values, weight, levels):
+    """Return quantiles of the values of one column that are not missing."""
+    missing = np.isnan(values)
+    if missing.any():
+        values = values[~missing]
+        weight = None if weight is None else weight[~missing]
+    if not len(values):
+        return 0.0
+    if weight is None:
+        values.sort()
+        cumulated = np.arange(1.0, len(values) + 1)
+    else:
+        order = np.argsort(values, kind="stable")
+        values = values[order]
+        cumulated = np.cumsum(weight[order])
+    wanted = levels * cumulated[-1]
+    last = len(values) - 1
+    lower = values[np.minimum(np.searchsorted(cumulated, wanted, "left"), last)]
+    upper = values[np.minimum(np.searchsorted(cumulated, wanted, "right"), last)]
+    return lower / 2 + upper / 2

@@ -45,6 +45,11 @@ class Table:
     complete: list
     n_columns: int
 
+    @property
+    def numeric(self):
+        """The columns of numbers, as an array."""
+        return np.setdiff1d(np.arange(self.n_columns), self.categorical)
+
     @classmethod
     def of(cls, X, categorical_features="from_dtype"):
         """Return the table of training data.

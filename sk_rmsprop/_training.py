@@ -178,6 +178,26 @@ def train(network, state, data, options, *, history, validate, callbacks):
     return _result(state, history, first_epoch, best, stop_reason)
 
 
+def train_chunk(network, state, data, options, history, finish):
+    """Run one epoch and return what `finish` does for its `TrainingResult`.
+
+    Where sparse data are trained in place, a failure undoes the epoch, one of `finish`
+    included.
+    """
+    epochs = Epochs(network, state, data, options)
+    try:
+        if options.updates_rows:
+            epochs.save()
+        record = epochs.run()
+        finished = finish(TrainingResult(state, [*history, record], 1))
+        if options.verbose:
+            print_record(record)
+        return finished
+    except BaseException:
+        epochs.undo()
+        raise
+
+
 def _result(state, history, first_epoch, best, stop_reason):
     """Return the result at the end of training."""
     # Interrupted in between, the history is one epoch ahead of the state.

@@ -51,14 +51,9 @@ class Formula:
         if self.nesterov:
             self.momentum_learning_rate[...] = learning_rate * optimizer.momentum
         if optimizer.weight_decay > 0:
-            self.kept[...] = self.kept_at(learning_rate)
+            self.kept[...] = 1 - learning_rate * optimizer.weight_decay
         if self.bias_correction:
             self.correction[...] = 1 - optimizer.beta**optimizer.n_steps_
-
-    def kept_at(self, learning_rate):
-        """Return what weight decay leaves of a parameter in a step."""
-        kept = 1 - learning_rate * self.optimizer.weight_decay
-        return self.kept.dtype.type(kept)
 
     @property
     def flushes_now(self):
@@ -146,11 +141,11 @@ class Update:
 
     def __init__(self, formula, params, gradient, averages, n_decayed):
         self.formula = formula
-        self.params = params
-        self.averages = [average for average in averages if average is not None]
+        self.arrays = [params, *(array for array in averages if array is not None)]
         scratch = np.empty(min(BLOCK_SIZE, params.size), params.dtype)
         self.blocks = _blocks(params, gradient, averages, scratch, n_decayed)
-        self.saved = None
+        self.backup = None
+        self.saved_n_steps = None
 
     def __call__(self, learning_rate):
         """Take one step."""
@@ -168,28 +163,22 @@ class Update:
 
     def save(self):
         """Remember all that steps change, for `restore`."""
-        if self.saved is None:
-            self.saved = [np.empty_like(array) for array in self.arrays()]
-        for saved, array in zip(self.saved, self.arrays(), strict=True):
-            np.copyto(saved, array)
+        if self.backup is None:
+            self.backup = _Copies(self.arrays)
+        self.backup.clear()
         self.saved_n_steps = self.formula.optimizer.n_steps_
 
     def restore(self):
         """Go back to what was saved."""
-        for saved, array in zip(self.saved, self.arrays(), strict=True):
-            np.copyto(array, saved)
+        self.backup.restore()
         self.formula.optimizer.n_steps_ = self.saved_n_steps
-
-    def arrays(self):
-        """Return the parameters and the averages."""
-        return [self.params, *self.averages]
 
     def unchecked(self):
         """Return arrays that may have become infinite or NaN.
 
         Each item has parameters and their averages.
         """
-        return [self.arrays()]
+        return [self.arrays]
 
 
 class RowUpdate:
@@ -215,12 +204,15 @@ class RowUpdate:
 
     def __init__(self, formula, params, shape, gradient, n_decayed):
         self.formula = formula
-        self.optimizer = formula.optimizer
+        self.optimizer = optimizer = formula.optimizer
         size = shape[0] * shape[1]
-        average = flat_view(self.optimizer.square_average_)
-        self.row_steps = self.optimizer.row_steps_
+        average = flat_view(optimizer.square_average_)
+        self.row_steps = optimizer.row_steps_
         self.weights = params[:size].reshape(shape)
         self.square_average = average[:size].reshape(shape)
+        # Those of the steps that rows have missed; options may have changed since.
+        beta, self.weight_decay = optimizer._row_decays
+        self.beta = params.dtype.type(beta)
         self.decays = n_decayed > 0
         self.rest = Update(
             formula,
@@ -230,10 +222,10 @@ class RowUpdate:
             max(0, n_decayed - size),
         )
         self.buffer = np.empty(0, params.dtype)
-        n_together = max(1, BLOCK_SIZE // shape[1])
-        self.block = np.empty((n_together, shape[1]), params.dtype)
-        self.scratch = np.empty_like(self.block)
-        self.backup = None
+        n_together = max(1, BLOCK_SIZE // max(1, shape[1]))
+        self.average = np.empty((n_together, shape[1]), params.dtype)
+        self.scratch = np.empty_like(self.average)
+        self.rows = self.loaded = self.backup = None
         self.sum_of_squares = 0.0
 
     def load(self, rows):
@@ -258,7 +250,7 @@ class RowUpdate:
         if self.decays and learning_rate != optimizer._row_learning_rate:
             self.catch_up()  # What the rows have missed was at the earlier rate.
         optimizer._row_learning_rate = learning_rate
-        n_together = len(self.block)
+        n_together = len(self.average)
         blocks = [
             slice(start, start + n_together)
             for start in range(0, len(self.rows), n_together)
@@ -273,7 +265,7 @@ class RowUpdate:
     def _step_rows(self, rows, missed, weights, gradient):
         """Step as many rows as the cache holds."""
         formula = self.formula
-        average, scratch = self.block[: len(rows)], self.scratch[: len(rows)]
+        average, scratch = self.average[: len(rows)], self.scratch[: len(rows)]
         if self.backup is not None:
             self._remember(rows)
         self.square_average.take(rows, axis=0, out=average, mode="clip")
@@ -290,7 +282,7 @@ class RowUpdate:
 
     def catch_up(self):
         """Bring all rows up to date. With weight decay, `save` has kept all of them."""
-        n_together = len(self.block)
+        n_together = len(self.average)
         for start in range(0, len(self.weights), n_together):
             rows = slice(start, start + n_together)
             missed = self._missed(rows)
@@ -305,7 +297,7 @@ class RowUpdate:
 
     @property
     def _now(self):
-        # Modulo 2**32: right for rows that have missed fewer than 2**31 steps.
+        # Differences modulo 2**32 are right for rows that have missed fewer steps.
         return np.uint32(self.optimizer.n_steps_ % 2**32)
 
     def _missed(self, rows):
@@ -316,28 +308,29 @@ class RowUpdate:
 
     def _fade(self, average, missed):
         """Apply missed steps to square averages."""
-        powers = float(self.formula.beta) ** missed.astype(np.float64)
+        powers = float(self.beta) ** missed.astype(np.float64)
         np.multiply(average, powers.astype(average.dtype), average)
 
     def _decay(self, weights, missed):
         """Apply missed steps to weights."""
-        kept = self.formula.kept_at(self.optimizer._row_learning_rate)
-        powers = float(kept) ** missed.astype(np.float64)
+        kept = 1 - self.optimizer._row_learning_rate * self.weight_decay
+        kept = float(weights.dtype.type(kept))
+        powers = kept ** missed.astype(np.float64)
         np.multiply(weights, powers.astype(weights.dtype), weights)
 
     def save(self):
         """Remember what steps change, for `restore`: rows when they first do."""
         self.rest.save()
-        self.saved_learning_rate = self.optimizer._row_learning_rate
         if self.backup is None:
-            backup = _AllRows if self.decays else _ChangedRows
+            backup = _Copies if self.decays else _ChangedRows
             self.backup = backup([self.weights, self.square_average, self.row_steps])
         self.sum_of_squares = 0.0
         self.backup.clear()
 
     def _remember(self, rows):
         """Keep rows as they are, unless that has been done since `save`."""
-        # Modulo 2**32, rows that have been updated since then are ahead of it.
+        # Modulo 2**32, rows that have been updated since then are ahead of it; others
+        # are not if they have missed fewer than 2**31 steps.
         saved_now = np.uint32(self.rest.saved_n_steps % 2**32)
         fresh = rows[saved_now - self.row_steps[rows] < 2**31]
         if len(fresh):
@@ -346,7 +339,6 @@ class RowUpdate:
     def restore(self):
         """Go back to what was saved."""
         self.backup.restore()
-        self.optimizer._row_learning_rate = self.saved_learning_rate
         self.rest.restore()
 
     def unchecked(self):
@@ -358,13 +350,12 @@ class RowUpdate:
         return parts
 
 
-class _AllRows:
-    """A backup of arrays that change in all of their rows.
+class _Copies:
+    """A backup of whole arrays.
 
     Parameters
     ----------
     arrays : list of ndarray
-        Of equally many rows.
     """
 
     def __init__(self, arrays):
@@ -394,9 +385,10 @@ class _ChangedRows:
 
     def __init__(self, arrays):
         self.arrays = arrays
-        self.n_together = max(1, BLOCK_SIZE // arrays[0].shape[1])
+        self.n_together = max(1, BLOCK_SIZE // max(1, arrays[0].shape[1]))
         self.buffers = []
         self.parts = []
+        self.n_rows = 0
 
     def clear(self):
         """Forget the backup."""

@@ -18,6 +18,7 @@ from sk_rmsprop._activations import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
 from sk_rmsprop._categories import MAX_CATEGORIES
 from sk_rmsprop._classifier import RMSpropMLPClassifier
 from sk_rmsprop._encoding import Encoder
+from sk_rmsprop._numbers import CLIP, CLIP_INPUT
 
 try:
     from onnx.helper import np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
@@ -306,18 +307,52 @@ def _add_numbers(graph, encoding, X, input_dtype):
     work_dtype = encoder.work_dtype
     if encoding.categories:
         X = graph.columns(X, encoding.numeric)
-    numbers = graph.cast(X, input_dtype, work_dtype)
+    X = numbers = graph.cast(X, input_dtype, work_dtype)
     if encoding.scaled:
-        mean = graph.constant(encoder.mean, work_dtype)
-        factor = graph.constant(encoder.factor, work_dtype)
-        numbers = graph.node("Mul", graph.node("Sub", numbers, mean), factor)
+        numbers = _add_scales(graph, numbers, encoder.mean, encoder.factor, work_dtype)
     numbers = graph.cast(numbers, work_dtype, graph.dtype)
     is_missing = graph.node("IsNaN", numbers)
+    if encoding.clipped is not None:
+        clipped = _add_smooth_clip(graph, numbers)
+        numbers = _add_scales(graph, clipped, *encoder.clipped, graph.dtype)
     parts = [graph.node("Where", is_missing, graph.constant(0), numbers)]
+    if encoding.bins is not None:
+        parts.append(_add_bins(graph, encoding.bins, X, work_dtype))
     if len(encoding.gaps):
         gaps = graph.columns(is_missing, encoding.gaps)
         parts.append(graph.cast(gaps, np.bool_, graph.dtype))
     return parts
+
+
+def _add_scales(graph, numbers, mean, factor, dtype):
+    """Add the subtraction of a mean and a factor; return the product."""
+    centered = graph.node("Sub", numbers, graph.constant(mean, dtype))
+    return graph.node("Mul", centered, graph.constant(factor, dtype))
+
+
+def _add_smooth_clip(graph, z):
+    """Add `clip_smoothly`; return its result."""
+    z = _add_limits(graph, z, -CLIP_INPUT, CLIP_INPUT, graph.dtype)
+    square = graph.node("Mul", graph.node("Mul", z, z), graph.constant(1 / CLIP**2))
+    size = graph.node("Sqrt", graph.node("Add", square, graph.constant(1)))
+    return graph.node("Div", z, size)
+
+
+def _add_bins(graph, bins, X, dtype):
+    """Add the piecewise-linear encoding of numbers; return its inputs."""
+    numbers = graph.columns(X, bins.columns)
+    rising = _add_scales(graph, numbers, bins.left, bins.factor, dtype)
+    values = _add_limits(graph, rising, 0.0, bins.scale, dtype)
+    centered = graph.node("Sub", values, graph.constant(bins.mean, dtype))
+    is_missing = graph.node("IsNaN", numbers)
+    centered = graph.cast(centered, dtype, graph.dtype)
+    return graph.node("Where", is_missing, graph.constant(0), centered)
+
+
+def _add_limits(graph, values, low, high, dtype):
+    # Not every version has Clip of float64.
+    above = graph.node("Max", values, graph.constant(low, dtype))
+    return graph.node("Min", above, graph.constant(high, dtype))
 
 
 def _add_categories(graph, categories, codes):

@@ -176,7 +176,9 @@ def test_auto_leaves_zero_in_columns_of_two_values():
         [[0, 0, 0, nan, 1, 5, 0], [1, 7, -2, 7, 2, 5, 0], [0, 7, 0, 0, 1, 5, 0]]
     )
     encoding = encoding_of(X)
-    z = StandardScaler().fit_transform(X[:, [4]])[:, 0]  # no zero among its values
+    # No zero among its values 1, 2 and 1: median 1, interquartile range 1
+    clipped = np.array([0, 1, 0]) / np.sqrt(1 + 1 / 9)
+    z = (clipped - clipped.mean()) / clipped.std()
     expected = [[0, 0, 0, 0, z[0], 0, 0, 1], [1, 1, 1, 1, z[1], 0, 0, 0]]
     expected += [[0, 1, 0, 0, z[2], 0, 0, 0]]
     np.testing.assert_allclose(encoding.transform(X), expected)
@@ -396,7 +398,7 @@ def test_sparse_entries_in_pieces(index_dtype):
 
 def test_auto_scales_sparse_features_by_hand():
     rng = np.random.default_rng(0)
-    X = np.zeros((100, 7))
+    X = np.zeros((100, 8))
     X[:20, 0] = np.arange(1, 21) * 1e5  # large and rare
     X[10:60, 1] = np.linspace(0.1, 0.9, 50)  # small, and not zero in just half
     X[:80, 2] = np.linspace(3, 9, 80)  # not zero in more than half of the rows
@@ -404,8 +406,13 @@ def test_auto_scales_sparse_features_by_hand():
     X[:30, 4] = -2.0
     X[:90, 5] = 7.0
     X[:30, 6] = 0.3
+    X[:20, 7] = 1.0
+    X[20:90, 7] = 2.0  # which become zeros that are stored
     rng.shuffle(X)
-    encoding = encoding_of(sp.csr_array(X))
+    X_sparse = sp.csr_array(X)
+    X_sparse.data[X_sparse.data == 2] = 0.0
+    X[:, 7] %= 2
+    encoding = encoding_of(X_sparse)
     size = np.sqrt((X[:, 0] ** 2).mean())
     # 45 by the updates of 100 epochs of four batches; a binary feature has twice its
     # share if that is more, up to 1.
@@ -418,8 +425,9 @@ def test_auto_scales_sparse_features_by_hand():
         2 * 0.3 / 2,
         1 / 7,
         0.6,
+        0.4,
     ]
-    mean = np.where(np.arange(7) == 2, X[:, 2].mean(), 0)
+    mean = np.where(np.arange(8) == 2, X[:, 2].mean(), 0)
     expected = (X - mean) * factor
     np.testing.assert_allclose(encoding.transform(sp.csr_array(X)), expected)
     np.testing.assert_allclose(encoding.transform(X), expected)
@@ -576,12 +584,26 @@ def test_scales_follow_a_sparse_stream_without_centering(stream):
         assert not clf.encoding_.mean.any()
 
 
-@pytest.mark.parametrize(
-    "params", [{"max_iter": 9}, {"numerical_encoding": "standard"}]
-)
-def test_the_first_chunk_decides_where_training_is_planned(stream, params):
+def test_scales_follow_a_stream_that_turns_sparse(stream):
     X, y, _ = stream
-    clf = RMSpropMLPClassifier(3, random_state=0, **params)
+    X = np.where(np.random.default_rng(0).random(X.shape) < 0.3, np.nan, X)
+    chunk = np.where(np.isnan(X[50:90]), 0.0, X[50:90])
+    models = []
+    for second in (chunk, sp.csr_array(chunk)):
+        clf = RMSpropMLPClassifier(3, random_state=0)
+        clf.partial_fit(X[:50], y[:50], [0, 1])
+        models.append(clf.partial_fit(second, y[50:90]))
+    for name in ("mean", "factor"):
+        dense, sparse = (getattr(clf.encoding_, name) for clf in models)
+        np.testing.assert_allclose(sparse, dense, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("max_iter", [9, "auto"])
+def test_the_first_chunk_decides_where_an_encoding_is_named(stream, max_iter):
+    X, y, _ = stream
+    clf = RMSpropMLPClassifier(
+        3, numerical_encoding="standard", max_iter=max_iter, random_state=0
+    )
     for rows in (slice(0, 50), *CHUNKS):
         clf.partial_fit(X[rows], y[rows], [0, 1])
         assert_standardizes_by(clf, X[:50], None)

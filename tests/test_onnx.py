@@ -259,7 +259,7 @@ def test_categories(dtype, n_codes, target_opset, X, run):
     X, y = with_codes(X, n_codes)
     X = with_gaps(X, [1, 2]).astype(dtype)
     clf = make_classifier(categorical_features=[1, 4]).fit(X, y)
-    n_inputs = 4 + 1 + min(n_codes, 256) + 1 + 2
+    n_inputs = 4 + clf.encoding_.n_bins + 1 + min(n_codes, 256) + 1 + 2
     assert clf.coefs_[0].shape == (n_inputs, 8)
     rows = with_gaps(X, [1, 4])  # Column 4 had no missing values in training.
     rows[:50, 1] = 7  # Not a code

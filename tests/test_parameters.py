@@ -172,16 +172,25 @@ def few_values(n_samples, n_features, per_row):
 # --- weight_decay ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n_features", "expected"), [(200, 0.03), (201, 0.0)])
-def test_auto_weight_decay(n_features, expected):
-    X = few_values(20, n_features, per_row=2)
+@pytest.mark.parametrize(
+    ("n_samples", "n_features", "expected"),
+    [(20, 200, 0.1), (20, 201, 0.0), (6000, 200, 0.1), (12_000, 200, 0.05)],
+)
+def test_auto_weight_decay(n_samples, n_features, expected):
+    X, y = few_values(n_samples, n_features, per_row=2), np.arange(n_samples) % 2
     auto, same, other = (
-        small(weight_decay=value, max_iter=2).fit(X, np.arange(20) % 2)
-        for value in ("auto", expected, 0.03 - expected)
+        small(weight_decay=value, max_iter=1, batch_size=3000).fit(X, y)
+        for value in ("auto", expected, 2 * expected + 0.1)
     )
     assert_same_model(auto, same)
     assert_different_models(auto, other)
     assert auto.optimizer_.weight_decay == expected
+
+
+def test_auto_weight_decay_of_a_stream(data):
+    clf = small(weight_decay="auto", max_iter="auto")
+    clf.partial_fit(*data, classes=[0, 1, 2])
+    assert clf.optimizer_.weight_decay == 0.03
 
 
 # --- alpha ----------------------------------------------------------------------------
@@ -238,7 +247,8 @@ def test_auto_max_iter(n_samples, max_iter):
 
 
 @pytest.mark.parametrize(
-    ("n_samples", "max_iter"), [(20, 40), (250, 40), (260, 39), (2500, 4), (3000, 4), (6000, 3)]
+    ("n_samples", "max_iter"),
+    [(20, 40), (250, 40), (260, 39), (2500, 4), (3000, 4), (6000, 3)],
 )
 def test_auto_max_iter_of_rare_features(n_samples, max_iter):
     X = few_values(n_samples, 201, per_row=2)

@@ -290,9 +290,10 @@ def used(clf, X):
 
 def failed(clf, X):
     clf = fitted(clf, X)
+    learning_rate = clf.learning_rate
     with pytest.raises(ValueError, match="diverged"):
-        clf.partial_fit(X * np.finfo(X.dtype).max ** 0.75, y)
-    return clf
+        clf.set_params(learning_rate=1e300).partial_fit(X, y)
+    return clf.set_params(learning_rate=learning_rate)
 
 
 def loaded(clf, X):

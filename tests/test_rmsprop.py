@@ -1070,20 +1070,55 @@ def test_copies_continue_steps_of_rows_bit_for_bit(copier):
     assert snapshot(other) == snapshot(optimizer)
 
 
-def test_rows_that_lag_are_not_taken_over_with_other_decays():
-    w = np.ones((3, 2))
-    other = RMSprop(beta=0.9)
-    other.step_rows(w, [1], np.ones((1, 2)))
-    other.step_rows(w, [2], np.ones((1, 2)))
-    for options in ({"beta": 0.8}, {"weight_decay": 0.1}):
-        optimizer = RMSprop(**options)
-        with pytest.raises(ValueError, match=r"catch_up"):
-            optimizer.take_state(other)
-        assert optimizer.square_average_ is None
-    RMSprop(0.5, beta=0.9, momentum=0.5).take_state(other)
-    other.catch_up(w)
-    optimizer.take_state(other)
-    np.testing.assert_allclose(optimizer.square_average_[1], 0.1 * 0.9)
+@pytest.mark.parametrize("by", ["attributes", "take_state"])
+def test_options_may_change_between_steps_of_rows(by):
+    # What rows have missed is made up for with the options of those steps.
+    w = np.random.default_rng(1).standard_normal((30, 7))
+    expected, options = w.copy(), {}
+    by_rows, whole = RMSprop(0.01), RMSprop(0.01)
+    changes = {20: {"beta": 0.5}, 40: {"weight_decay": 5.0}, 60: {"momentum": 0.5}}
+    for step, (rows, gradient, dense) in enumerate(row_steps(80)):
+        if step in changes and by == "attributes":
+            vars(by_rows).update(changes[step])
+            vars(whole).update(changes[step])
+        elif step in changes:
+            options |= changes[step]
+            before, by_rows = by_rows, RMSprop(0.01, **options)
+            by_rows.take_state(before)
+            before, whole = whole, RMSprop(0.01, **options)
+            whole.take_state(before)
+        if step < 60:
+            by_rows.step_rows(w, rows, gradient)
+        else:
+            by_rows.step(w, dense)
+        whole.step(expected, dense)
+    np.testing.assert_allclose(w, expected, rtol=1e-11, atol=1e-12)
+
+
+def test_gradient_of_rows_may_be_part_of_params():
+    w, expected = np.ones((2, 6, 3)) / 8
+    by_rows, whole = RMSprop(weight_decay=0.5), RMSprop(weight_decay=0.5)
+    for learning_rate in (0.1, 0.2):
+        gradient = np.zeros((6, 3))
+        gradient[1:3] = expected[3:5]
+        by_rows.step_rows(w, [1, 2], w[3:5], learning_rate)
+        whole.step(expected, gradient, learning_rate)
+        by_rows.catch_up(w)
+    np.testing.assert_allclose(w, expected)
+
+
+def test_a_matrix_without_columns_is_stepped():
+    optimizer = RMSprop()
+    optimizer.step_rows(np.ones((3, 0)), [1], np.ones((1, 0)))
+    assert optimizer.n_steps_ == 1
+
+
+@pytest.mark.parametrize("params", [np.ones((3, 2), "f4"), np.ones((4, 2))])
+def test_catch_up_refuses_other_params(params):
+    optimizer = RMSprop()
+    optimizer.step_rows(np.ones((3, 2)), [1], np.ones((1, 2)))
+    error = TypeError if params.dtype == np.float32 else ValueError
+    check_refusal(optimizer, "catch_up", [params], error, "make a new RMSprop")
 
 
 def test_state_that_is_shared_changes_for_both():

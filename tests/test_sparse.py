@@ -1,15 +1,17 @@
 """Training on sparse data at the cost of their values, and predictions for them."""
 
 import copy
+import pickle
 import tracemalloc
 
+import joblib
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
 from sk_rmsprop import RMSpropMLPClassifier
 from sk_rmsprop._sparse import CenteredRows, ColumnsPresent
-from tests.cases import CASES, WEIGHT, X_WORDS, Case, make_words, y
+from tests.cases import CASES, WEIGHT, X_WORDS, Case, make_words, trained, y
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -101,7 +103,6 @@ def test_training_is_that_on_dense_data(options, weight):
     np.testing.assert_allclose(
         sparse.coefs_[0], dense.coefs_[0], rtol=tolerance, atol=tolerance
     )
-    assert sparse.optimizer_.n_steps_ > 200 or options
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_dense_updates_remain(options):
     assert not updates_rows(case.fit(case.make(max_iter=2, **options)))
 
 
-def test_the_first_classes_of_updates_may_alternate():
+def test_row_and_dense_updates_may_alternate():
     case = CASES["words, weight_decay"]
     clf, expected = case.make(epsilon=1e-3), case.make(epsilon=1e-3)
     dense = case._replace(X=X_WORDS.toarray())
@@ -143,6 +144,44 @@ def test_a_square_average_of_rows_that_overflows_is_found():
         case.fit(case.make(max_iter=1, batch_size=10))
 
 
+def test_a_chunk_smaller_than_a_batch_updates_rows():
+    clf = CASES["words"].make(batch_size=1000)
+    clf.partial_fit(X_WORDS[:2], y[:2], classes=[0, 1, 2])
+    assert updates_rows(clf)
+
+
+def test_auto_weight_decay_of_a_stream_stays_that_of_the_first_chunk():
+    clf = RMSpropMLPClassifier((3,), random_state=0)
+    clf.partial_fit(X_WORDS[:20], y[:20], classes=[0, 1, 2])
+    assert clf.optimizer_.weight_decay == 0.03  # 5 % of the values are not 0.
+    clf.partial_fit(csr_array((1, 60)), y[:1])
+    assert clf.optimizer_.weight_decay == 0.03
+
+
+@pytest.mark.parametrize("mmap_mode", ["r", "r+", "c"])
+def test_training_leaves_a_mapped_file_alone(mmap_mode, tmp_path):
+    case, path = CASES["words"], tmp_path / "clf.joblib"
+    clf = case.partial_fit(case.make(), 2)
+    joblib.dump(clf, path)
+    content = path.read_bytes()
+    mapped = joblib.load(path, mmap_mode=mmap_mode)
+    case.partial_fit(mapped, 2)
+    assert path.read_bytes() == content
+    assert trained(mapped) == trained(case.partial_fit(clf, 2))
+
+
+@pytest.mark.parametrize("hidden", [(10,), (100,)])
+def test_saved_models_hold_weights_averages_and_a_step_per_feature(hidden):
+    n_words = 20_000
+    X = make_words(n_samples=40, n_words=n_words).astype(np.float32)
+    clf = RMSpropMLPClassifier(hidden, max_iter=2, random_state=0)
+    clf.fit(X, np.arange(40) % 2)
+    weights = sum(coef.nbytes for coef in clf.coefs_)
+    encoding = len(pickle.dumps(clf.encoding_))
+    size = len(pickle.dumps(clf))
+    assert size < 2.02 * weights + 4 * n_words + encoding + 2**13
+
+
 def test_a_shallow_copy_is_trained_apart():
     case = CASES["words"]
     clf = case.partial_fit(case.make())
@@ -159,7 +198,7 @@ def test_a_shallow_copy_is_trained_apart():
 def test_chunks_need_memory_for_their_words_alone(weight_decay):
     X = make_words(n_samples=40, n_words=100_000)
     clf = RMSpropMLPClassifier(
-        (16,), weight_decay=weight_decay, batch_size=10, random_state=0
+        (64,), weight_decay=weight_decay, batch_size=10, random_state=0
     )
     clf.partial_fit(X, np.arange(40) % 2, classes=[0, 1])
     size = clf.coefs_[0].nbytes
@@ -169,9 +208,11 @@ def test_chunks_need_memory_for_their_words_alone(weight_decay):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # Moments and scales of 100,000 features, and a few blocks of rows. With weight
-    # decay all weights change, and all are kept to be restored.
-    assert peak < (1.5 if weight_decay == 0 else 4) * size
+    # Moments and scales of 100,000 features, 8 bytes each, and a few blocks of rows.
+    # With weight decay all weights change, and all are kept to be restored.
+    expected = 20 * 8 * 100_000 + (3 * size if weight_decay else 0)
+    assert peak < expected
+    assert weight_decay or peak < size / 2
 
 
 # --- Prediction -----------------------------------------------------------------------
