@@ -18,6 +18,7 @@ MARKS = {
     "MLPClassifier": ("o", "#0072B2"),
     "MLPClassifier, early stopping": ("s", "#56B4E9"),
     "HistGradientBoosting": ("^", "#009E73"),
+    "RandomForest": ("v", "#E69F00"),
     "LogisticRegression": ("D", "#CC79A7"),
 }
 COMPARED = tuple(MARKS)

@@ -21,7 +21,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
@@ -39,6 +39,7 @@ BASELINES = {
     "MLPClassifier": (MLPClassifier, {}),
     "MLPClassifier, early stopping": (MLPClassifier, {"early_stopping": True}),
     "HistGradientBoosting": (HistGradientBoostingClassifier, {}),
+    "RandomForest": (RandomForestClassifier, {}),
     "LogisticRegression": (LogisticRegression, {"max_iter": 1000}),
 }
 
@@ -49,7 +50,11 @@ ABLATIONS = {
     "hidden_layer_sizes (128, 128)": {"hidden_layer_sizes": (128, 128)},
     "activation silu": {"activation": "silu"},
     "activation tanh": {"activation": "tanh"},
-    "standardize False": {"numerical_encoding": "none"},
+    "numerical_encoding none": {"numerical_encoding": "none"},
+    "numerical_encoding standard": {"numerical_encoding": "standard"},
+    "numerical_encoding robust": {"numerical_encoding": "robust"},
+    "numerical_encoding piecewise": {"numerical_encoding": "piecewise"},
+    "dtype float64": {"dtype": "float64"},
     "learning_rate 0.0025": {"learning_rate": 0.0025},
     "learning_rate 0.01": {"learning_rate": 0.01},
     "constant": {"learning_rate_schedule": "constant"},
@@ -61,7 +66,7 @@ ABLATIONS = {
     "alpha 0": {"alpha": 0.0},
     "alpha 0.003": {"alpha": 0.003},
     "weight_decay 0": {"weight_decay": 0.0},
-    "weight_decay 0.1": {"weight_decay": 0.1},
+    "weight_decay 0.03": {"weight_decay": 0.03},
     "weight_decay 0.3": {"weight_decay": 0.3},
     "label_smoothing 0.05": {"label_smoothing": 0.05},
     "max_grad_norm 1": {"max_grad_norm": 1.0},

@@ -70,6 +70,7 @@ GALLERY = [
     "imbalanced",
     "sparse_text",
     "streaming",
+    "streaming_text",
 ]
 
 

@@ -235,7 +235,8 @@ def averages_of(function, X, columns, rows, weight, powers):
         block_weight = (
             np.ones(len(block_rows)) if weight is None else weight[block_rows]
         )
-        values = function(X[block_rows][:, columns].astype(np.float64))
+        with np.errstate(all="ignore"):
+            values = function(X[block_rows][:, columns].astype(np.float64))
         missing = np.isnan(values)
         values[missing] = 0.0
         total = total + block_weight @ ~missing

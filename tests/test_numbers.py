@@ -99,6 +99,15 @@ def test_inputs_are_bounded(numerical, dtype):
         assert np.abs(encoding.transform(values)).max() < 20
 
 
+@pytest.mark.parametrize("numerical", ["auto", "robust", "piecewise"])
+def test_a_number_near_the_largest_float_is_no_problem(numerical):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    X[7, 0], X[8, 0] = 1.7e308, -1.7e308
+    inputs = encoding_of(X, numerical).transform(X)
+    assert np.isfinite(inputs).all()
+    assert np.abs(inputs).max() < 20
+
+
 # --- Bins -----------------------------------------------------------------------------
 
 
