@@ -444,7 +444,7 @@ def study(module, tmp_path_factory):
 
 def test_study_reports_what_it_measured(study):
     records, page = study()
-    assert len(records) == 3 * 5
+    assert len(records) == 3 * 6
     default = [r for r in records if r["configuration"] == "default"]
     accuracy = np.mean([record["accuracy"] for record in default])
     assert f"| default | {accuracy:.4f} |" in page
