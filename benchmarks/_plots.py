@@ -83,5 +83,11 @@ def legend_below(figure, ax):
     """Add a single legend for all axes below the figure."""
     handles, names = ax.get_legend_handles_labels()
     figure.legend(
-        handles, names, loc="outside lower center", ncols=len(names), frameon=False
+        handles,
+        names,
+        loc="outside lower center",
+        ncols=len(names),
+        columnspacing=1.2,
+        handletextpad=0.4,
+        frameon=False,
     )
