@@ -726,6 +726,24 @@ def test_interrupt_undoes_a_partial_fit_in_place(name, where, n, monkeypatch):
     assert trained(clf) == trained(case.partial_fit(case.make(), 3))
 
 
+def test_a_second_interrupt_does_not_stop_the_undoing(monkeypatch):
+    case = CASES["words"]
+    clf = case.partial_fit(case.make(), 2)
+    before, cls, count = everything(clf), place("row update"), interrupt_at(1)
+    restore = cls.restore
+
+    def interrupted(self):
+        self.backup.restore()
+        count()
+        restore(self)
+
+    monkeypatch.setattr(cls, "restore", interrupted)
+    interrupt_call(monkeypatch, "gradient", 4)
+    with pytest.raises(KeyboardInterrupt):
+        case.partial_fit(clf)
+    assert everything(clf) == before
+
+
 @pytest.mark.parametrize("name", ["words", "words, weight_decay"])
 def test_diverging_partial_fit_in_place_is_undone(name):
     case = CASES[name]
