@@ -444,7 +444,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             early_stopping=bool(self.early_stopping),
             updates_rows=rules.updates_rows(
                 data.values_per_row * batch_size,
-                data.X.shape[1] if encoding.keeps_zeros else 0,
+                data.X.shape[1] if encoding.is_sparse(data.X) else 0,
                 moves_all=alpha > 0 or self.momentum > 0 or self.centered,
             ),
             verbose=bool(self.verbose),

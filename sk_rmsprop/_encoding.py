@@ -177,15 +177,17 @@ class Encoding:
         )
 
     @property
-    def keeps_zeros(self):
-        """Whether the inputs of absent values are 0, but for what is subtracted."""
-        only_scaled = self.clipped is None and self.bins is None
-        return only_scaled and not len(self.gaps) and not self.categories
+    def only_scales(self):
+        """Whether each feature is one input, on some scale."""
+        not_clipped = self.clipped is None and self.bins is None
+        return not_clipped and not len(self.gaps) and not self.categories
 
-    @property
-    def keeps_numbers(self):
-        """Whether the inputs are the features as they are."""
-        return not self.scaled and not len(self.gaps) and not self.categories
+    def is_sparse(self, X):
+        """Return whether the inputs of `X` are sparse.
+
+        After training on an array they may be dense, whatever `X` is.
+        """
+        return self.only_scales and not isinstance(X, np.ndarray)
 
     def copy(self):
         """Return a copy with plain arrays of its own."""
@@ -207,7 +209,8 @@ class Encoding:
         """Return a function from rows like those of `X` to inputs of a dtype."""
         if not isinstance(X, np.ndarray):
             return Encoder(self, X.dtype, dtype).encode_sparse
-        if self.keeps_numbers and X.dtype == dtype and not _has_nan(X):
+        unchanged = self.only_scales and not self.scaled
+        if unchanged and X.dtype == dtype and not _has_nan(X):
             return np.asarray
         return Encoder(self, X.dtype, dtype).encode
 
@@ -400,11 +403,8 @@ class Encoder:
         np.subtract(values, self.bins.mean, out=out, casting="same_kind")
 
     def encode_sparse(self, X):
-        """Return the inputs of CSR rows: CSR again, or `CenteredRows`.
-
-        After training on an array they may be dense, whatever the rows are.
-        """
-        if not self.encoding.keeps_zeros:
+        """Return the inputs of CSR rows: CSR again, `CenteredRows`, or an array."""
+        if not self.encoding.is_sparse(X):
             return self.encode(X.toarray())
         data = X.data
         if self.encoding.scaled:

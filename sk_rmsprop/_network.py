@@ -131,9 +131,15 @@ class Network:
         the `prediction_dtype`.
         """
         dtype = prediction_dtype(params, X) if dtype is None else dtype
-        make_forward = self._forward_maker(params, X, dtype)
+        sparse = encoding.is_sparse(X)
+        # Few documents need the weights of few words: only these are converted.
+        if sparse and params.dtype != dtype and X.nnz < X.shape[1]:
+            make_forward = partial(SparseForward, self, params, dtype)
+        else:
+            params = params.astype(dtype, copy=False)
+            make_forward = partial(Forward, self, params)
         encode = encoding.encoder(X, dtype)
-        first = 0 if isinstance(X, np.ndarray) else 1  # CSR stays as small as it is.
+        first = 1 if sparse else 0  # CSR stays as small as it is.
         row_bytes = np.dtype(dtype).itemsize * max(self.layer_sizes[first:])
         n_rows = X.shape[0]
         block_size = max(1, min(n_rows, PREDICTION_BLOCK_BYTES // row_bytes))
@@ -151,12 +157,6 @@ class Network:
                 if link is not None:
                     link(raw)
             yield slice(start, start + block_size), raw
-
-    def _forward_maker(self, params, X, dtype):
-        """Return a function from a number of rows to their forward pass."""
-        if isinstance(X, np.ndarray) or params.dtype == dtype or X.nnz >= X.shape[1]:
-            return partial(Forward, self, params.astype(dtype, copy=False))
-        return partial(SparseForward, self, params, dtype)
 
 
 def prediction_dtype(params, X):

@@ -179,6 +179,16 @@ def test_sparse_data_are_only_scaled(numerical):
     np.testing.assert_array_equal(encoding.transform(X), expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 50])
+def test_predictions_for_sparse_rows_after_training_on_an_array(dtype, n):
+    X = np.random.default_rng(0).normal(size=(50, 9)).clip(1) - 1
+    clf = RMSpropMLPClassifier((4,), dtype=dtype, max_iter=2, random_state=0)
+    clf.fit(X, np.arange(50) % 2)
+    found = clf.predict_proba(csr_array(X[:n]))
+    np.testing.assert_allclose(found, clf.predict_proba(X[:n]), rtol=1e-12)
+
+
 def test_sparse_rows_after_training_on_an_array():
     X = np.random.default_rng(0).normal(size=(50, 3)).clip(0)
     y = np.arange(50) % 2
