@@ -119,7 +119,7 @@ class TrainingState:
         With `in_place` the arrays are not copied, where that is possible.
         """
         # With other decays, rows that lag are brought up to date before any backup.
-        same = self.optimizer.decays == optimizer.decays
+        same = self.optimizer._decays == optimizer._decays
         state = self
         if not (in_place and same and self.params.flags.owndata):
             state = self.copy()

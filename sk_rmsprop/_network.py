@@ -309,6 +309,7 @@ class CostGradient:
         self.weights = params[: network.n_weights]
         self.weights_gradient = gradient[: network.n_weights]
         self.gradients = network.layers(gradient)
+        self.first_gradient = None
         self.deltas = [np.empty_like(layer.a) for layer in self.forward.hidden]
         self.scratch = scratch_like(self.forward.raw)
         self.ones = np.ones(batch_size, params.dtype)

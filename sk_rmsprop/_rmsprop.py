@@ -146,11 +146,11 @@ class RMSprop:
         self.row_steps_: NDArray[np.uint32] | None = None
         self._row_size: int | None = None
         self._row_learning_rate = 0.0
-        self._row_decays = self.decays
+        self._row_decays = self._decays
         self.n_steps_ = 0
 
     @property
-    def decays(self) -> tuple[float, float]:
+    def _decays(self) -> tuple[float, float]:
         """`beta` and `weight_decay`: what rows without a gradient depend on."""
         return self.beta, self.weight_decay
 
@@ -383,7 +383,7 @@ class RMSprop:
                 "use step or update_for."
             )
         self._check_state(params)
-        if self._row_decays != self.decays:
+        if self._row_decays != self._decays:
             self.catch_up(params)
         return self._row_update(params, shape, gradient, n_decayed)
 
@@ -392,7 +392,7 @@ class RMSprop:
         if self.row_steps_ is None:
             self.row_steps_ = np.full(shape[0], self.n_steps_ % 2**32, np.uint32)
             self._row_size = shape[1]
-            self._row_decays = self.decays
+            self._row_decays = self._decays
         n_decayed = self._n_decayed(params, n_decayed)
         formula = Formula(self, params.dtype)
         return RowUpdate(

@@ -86,29 +86,18 @@ class Moments:
             self._update_other(undecided, np.where(counted, values, 0.0))
 
     def update_sparse(self, block, weight):
-        """Take in a block of CSR rows, where absent values are zeros.
-
-        All columns are passed through as if they were absent, and only those with
-        values looked at.
-        """
-        total, before = weight.sum(), self.weight
-        share = _ratio(total, before + total)
-        growth = before * share
+        """Take in a block of CSR rows, where absent values are zeros."""
+        total, n_columns = weight.sum(), block.shape[1]
         present, indices = np.unique(block.indices, return_inverse=True)
         shape = (block.shape[0], len(present))
         block = csr_array((block.data, indices, block.indptr), shape=shape)
-        zeros, mean, square = self._of_sparse(present, block, weight, total)
-        zeros += self.zeros[present]
-        shift = mean - self.mean[present]
-        square += self.square[present] + shift * shift * growth[present]
-        mean = self.mean[present] + shift * share[present]
-        self.zeros += total
-        self.weight = before + total
-        self.square += np.square(self.mean) * growth
-        self.mean *= 1 - share
-        self.zeros[present] = zeros
-        self.mean[present] = mean
-        self.square[present] = square
+        zeros = np.full(n_columns, total)
+        mean, square = np.zeros((2, n_columns))
+        zeros[present], mean[present], square[present] = self._of_sparse(
+            present, block, weight, total
+        )
+        self.zeros += zeros
+        self._combine(total, mean, square)
 
     def _of_sparse(self, present, block, weight, total):
         """Return zeros, means and squares of a block's columns; take in other values.
@@ -232,9 +221,7 @@ def averages_of(function, X, columns, rows, weight, powers):
     block_size = max(1, BLOCK_BYTES // 8 // X.shape[1])
     for start in range(0, len(rows), block_size):
         block_rows = rows[start : start + block_size]
-        block_weight = (
-            np.ones(len(block_rows)) if weight is None else weight[block_rows]
-        )
+        block_weight = weight[block_rows]
         with np.errstate(all="ignore"):
             values = function(X[block_rows][:, columns].astype(np.float64))
         missing = np.isnan(values)

@@ -165,7 +165,7 @@ class Update:
         """Remember all that steps change, for `restore`."""
         if self.backup is None:
             self.backup = _Copies(self.arrays)
-        self.backup.clear()
+        self.backup.renew()
         self.saved_n_steps = self.formula.optimizer.n_steps_
 
     def restore(self):
@@ -211,8 +211,7 @@ class RowUpdate:
         self.weights = params[:size].reshape(shape)
         self.square_average = average[:size].reshape(shape)
         # Those of the steps that rows have missed; options may have changed since.
-        beta, self.weight_decay = optimizer._row_decays
-        self.beta = params.dtype.type(beta)
+        self.beta, self.weight_decay = optimizer._row_decays
         self.decays = n_decayed > 0
         self.rest = Update(
             formula,
@@ -266,7 +265,7 @@ class RowUpdate:
         """Step as many rows as the cache holds."""
         formula = self.formula
         average, scratch = self.average[: len(rows)], self.scratch[: len(rows)]
-        if self.backup is not None:
+        if self.backup is not None and not self.decays:
             self._remember(rows)
         self.square_average.take(rows, axis=0, out=average, mode="clip")
         self._fade(average, missed)
@@ -304,19 +303,14 @@ class RowUpdate:
         """Return the number of steps that rows have missed, as a column."""
         return (self._now - self.row_steps[rows])[:, np.newaxis]
 
-    # Both use powers of factors as they are rounded in every step.
-
     def _fade(self, average, missed):
         """Apply missed steps to square averages."""
-        powers = float(self.beta) ** missed.astype(np.float64)
-        np.multiply(average, powers.astype(average.dtype), average)
+        _multiply_by_power(average, self.beta, missed)
 
     def _decay(self, weights, missed):
         """Apply missed steps to weights."""
         kept = 1 - self.optimizer._row_learning_rate * self.weight_decay
-        kept = float(weights.dtype.type(kept))
-        powers = kept ** missed.astype(np.float64)
-        np.multiply(weights, powers.astype(weights.dtype), weights)
+        _multiply_by_power(weights, kept, missed)
 
     def save(self):
         """Remember what steps change, for `restore`: rows when they first do."""
@@ -325,7 +319,7 @@ class RowUpdate:
             backup = _Copies if self.decays else _ChangedRows
             self.backup = backup([self.weights, self.square_average, self.row_steps])
         self.sum_of_squares = 0.0
-        self.backup.clear()
+        self.backup.renew()
 
     def _remember(self, rows):
         """Keep rows as they are, unless that has been done since `save`."""
@@ -362,13 +356,10 @@ class _Copies:
         self.arrays = arrays
         self.copies = [np.empty_like(array) for array in arrays]
 
-    def clear(self):
-        """Forget the backup and make another one."""
+    def renew(self):
+        """Make another backup."""
         for copy, array in zip(self.copies, self.arrays, strict=True):
             np.copyto(copy, array)
-
-    def add(self, rows):
-        """Add rows: all are there."""
 
     def restore(self):
         """Write the backup back into the arrays."""
@@ -379,7 +370,7 @@ class _Copies:
 class _ChangedRows:
     """A backup of rows, as they are when they are added: in buffers of equal size.
 
-    The buffers are used again after `clear`: to get memory from the system takes longer
+    The next backup uses the same buffers: to get memory from the system takes longer
     than to fill it.
     """
 
@@ -390,8 +381,8 @@ class _ChangedRows:
         self.parts = []
         self.n_rows = 0
 
-    def clear(self):
-        """Forget the backup."""
+    def renew(self):
+        """Begin another backup, without rows."""
         self.parts.clear()
         self.n_rows = 0
 
@@ -421,6 +412,13 @@ class _ChangedRows:
         for rows, copies in reversed(self.parts):
             for copy, array in zip(copies, self.arrays, strict=True):
                 array[rows] = copy
+
+
+def _multiply_by_power(array, factor, exponents):
+    """Multiply in place by powers of a factor, as it is rounded in every step."""
+    factor = float(array.dtype.type(factor))
+    powers = factor ** exponents.astype(np.float64)
+    np.multiply(array, powers.astype(array.dtype), array)
 
 
 def _blocks(params, gradient, averages, scratch, n_decayed):
