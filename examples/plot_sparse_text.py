@@ -63,7 +63,7 @@ texts_train, texts_test, y_train, y_test = train_test_split(
 # --------
 # Sparse features are not standardized by default: that would give rare words the same
 # weight as frequent ones. They are multiplied by a factor: on a small scale, it takes
-# longer to learn rare words by heart. Training updates only the weights of words that a
+# longer to overfit to rare words. Training updates only the weights of words that a
 # mini-batch has.
 
 vectorizer = TfidfVectorizer(
