@@ -22,11 +22,12 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sk_rmsprop import _rules as rules
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._data import Samples, check_sample_weight, split
-from sk_rmsprop._encoding import Encoding
+from sk_rmsprop._encoding import Encoding, warn_of_identifiers
 from sk_rmsprop._epochs import Options, TrainingState
-from sk_rmsprop._fitted import FittedMLP, MatrixLike
+from sk_rmsprop._fitted import FittedMLP
 from sk_rmsprop._network import Network
 from sk_rmsprop._numbers import NUMERICAL_ENCODINGS
+from sk_rmsprop._predictions import MatrixLike
 from sk_rmsprop._rmsprop import RMSprop
 from sk_rmsprop._schedules import SCHEDULES
 from sk_rmsprop._scikit_learn import (
@@ -41,7 +42,7 @@ from sk_rmsprop._scikit_learn import (
     unchanged_on_failure,
     validating_parameters,
 )
-from sk_rmsprop._training import STOP_REASONS, train, train_chunk
+from sk_rmsprop._training import STOP_REASONS, Member, Stack, train, train_chunk
 
 # `partial_fit` keeps the records of this many epochs, the last ones: its cost and the
 # size of saved models then do not grow with the length of a stream.
@@ -50,9 +51,6 @@ MAX_STREAM_HISTORY = 1000
 # Up to here dtype="auto" trains in float64: all guarantees hold to 1e-7 then. Larger
 # data take half the time and memory in float32.
 MAX_DOUBLE_SAMPLES = 1000
-
-# A column with more categories than this, and than half of the samples, gets a warning.
-MIN_IDENTIFIERS = 20
 
 # The frames between a warning and the user's call of `fit`: the two that raise it, and
 # the two decorators of `fit`.
@@ -181,31 +179,29 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             last complete epoch, with `early_stopping` after the best one.
         """
         resumed = self.warm_start and self.__sklearn_is_fitted__()
-        seed = self._state.seed if resumed else _draw_seed(self.random_state)
+        seed = self._state.seed if resumed else draw_seed(self.random_state)
         samples = self._samples(X, y, sample_weight, resumed=resumed)
         given = self._given_validation(X_val, y_val, sample_weight_val, samples)
         rows, held_out = self._split(samples, seed, given)
         class_weight = self._class_weight(samples, rows)
         data = samples.data(rows, class_weight)
         encoding = self._encoding(samples.table, data, resumed)
+        if not resumed:
+            warn_of_identifiers(encoding, len(rows), WARNING_STACKLEVEL)
         network = self._make_network(encoding.n_inputs, samples.target, resumed)
-        auto_epochs = rules.auto_max_iter(len(rows), rare=data.has_rare_features)
-        options = self._options(data, encoding, len(rows), auto_epochs)
+        options = self._fit_options(data, encoding)
         state = self._make_state(network, encoding, seed, data, options, resumed)
         attributes = partial(self._fitted_attributes, network, samples.target)
         validate = self._validation(
             samples, held_out, given, class_weight, network, attributes, state
         )
-        callbacks = FitCallbacks(self, options, attributes, X, y, sample_weight)
-        result = train(
-            network,
-            state,
-            data,
-            options,
-            history=self._kept_history(resumed),
-            validate=validate,
-            callbacks=callbacks,
+        callbacks = FitCallbacks(
+            self, options.max_iter, lambda results: attributes(*results[0])
         )
+        callbacks.begin_fit(X, y, sample_weight)
+        member = Member(state, options, self._kept_history(resumed), validate)
+        stack = Stack(network, [member], data)
+        [[result]] = train([stack], callbacks, verbose=options.verbose)
         self._check_score(result, validate)
         self.__dict__.update(attributes(result))
         self._report_end(callbacks, result, options)
@@ -221,7 +217,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             )
         classes = self._chunk_classes(y, classes)
         resumed = self.__sklearn_is_fitted__()
-        seed = self._state.seed if resumed else _draw_seed(self.random_state)
+        seed = self._state.seed if resumed else draw_seed(self.random_state)
         samples = self._samples(X, y, sample_weight, resumed=resumed, classes=classes)
         class_weight = self._class_weight(samples)
         data = samples.data(samples.rows(class_weight, "sample"), class_weight)
@@ -229,6 +225,8 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         encoding = self._encoding(
             samples.table, data, resumed, chunk_weight=weight, is_chunk=True
         )
+        if not resumed:
+            warn_of_identifiers(encoding, len(data.rows), WARNING_STACKLEVEL)
         network = self._make_network(encoding.n_inputs, samples.target, resumed)
         n_planned, n_samples = None, len(data.rows)
         if resumed:  # A small chunk does not mean a small data set.
@@ -313,7 +311,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             return encoding if encoding.mean.flags.owndata else encoding.copy()
         is_stream = is_chunk and self.max_iter == "auto"
         follows = is_stream and self.numerical_encoding == "auto"
-        encoding = Encoding.of(
+        return Encoding.of(
             table,
             X,
             rows,
@@ -325,16 +323,6 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             is_stream=is_stream,
             follows=follows,
         )
-        for categories in encoding.categories:
-            n_categories = categories.n_occurring
-            if n_categories > max(len(rows) / 2, MIN_IDENTIFIERS):
-                warnings.warn(
-                    f"X has {n_categories} categories among {len(rows)} "
-                    f"samples in {table.describe(categories.column)}. Identifiers and "
-                    "free text do not generalize: drop the column, or encode it.",
-                    stacklevel=WARNING_STACKLEVEL,
-                )
-        return encoding
 
     def _params_dtype(self, data, resumed):
         """Return the dtype of parameters and arithmetic."""
@@ -404,6 +392,12 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         while stop > 0 and self.history_[stop - 1]["epoch"] > self._state.n_epochs:
             stop -= 1  # Epochs after the best one
         return self.history_[0 if limit is None else max(0, stop - limit) : stop]
+
+    def _fit_options(self, data, encoding):
+        """Return the options of a `fit`."""
+        n_samples = len(data.rows)
+        n_epochs = rules.auto_max_iter(n_samples, rare=data.has_rare_features)
+        return self._options(data, encoding, n_samples, n_epochs)
 
     def _options(self, data, encoding, n_samples, auto_epochs):
         """Return the options of training.
@@ -512,5 +506,5 @@ def _check_same(name, fitted, now):
         )
 
 
-def _draw_seed(random_state):
+def draw_seed(random_state):
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -1,4 +1,4 @@
-"""The classifier: its parameters, what its `y` may be, and its predictions."""
+"""The classifier: its parameters, and what its `y` may be."""
 
 from collections.abc import Callable, Sequence
 from numbers import Real
@@ -6,19 +6,16 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
-from sklearn.utils import check_consistent_length
 
 from sk_rmsprop._base import BaseRMSpropMLP
-from sk_rmsprop._data import Target, balanced_class_weight, class_weight_from_dict
-from sk_rmsprop._fitted import MatrixLike
+from sk_rmsprop._data import Target, class_weight_of
 from sk_rmsprop._labels import as_labels, check_classes, check_labels, equal_labels
 from sk_rmsprop._losses import LOSSES
+from sk_rmsprop._predictions import ClassPredictor, MatrixLike
 from sk_rmsprop._scikit_learn import Interval, StrOptions, unchanged_on_failure
 
 
-class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
+class RMSpropMLPClassifier(ClassPredictor, BaseRMSpropMLP):
     """Multilayer-perceptron classifier trained by RMSprop.
 
     A network of dense layers with softmax outputs that minimizes the mean
@@ -356,92 +353,6 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         """
         return self._partial_fit(X, y, sample_weight, classes)
 
-    def predict(self, X: MatrixLike) -> NDArray[Any]:
-        """Predict class labels.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
-            The most probable class of each sample; for multilabel `y`, 1 where the
-            probability of a label exceeds 0.5, else 0.
-        """
-        loss = self._fitted_loss()
-        # Not from all probabilities at once: of many classes they fill the memory.
-        blocks = self._predict_blocks(X, loss.link)
-        return np.concatenate([loss.decode(block, self.classes_) for block in blocks])
-
-    def score(
-        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> float:
-        """Return the accuracy of the predictions, for labels of any type.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            The samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            True labels. Unknown ones count as errors; of multilabel `y`, all labels of
-            a sample have to be right.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights.
-
-        Returns
-        -------
-        float
-            The weighted share of samples that are predicted correctly.
-        """
-        predicted = self.predict(X)
-        _, y = check_labels(as_labels(y, "y"), "y")
-        check_consistent_length(predicted, y)
-        is_right = equal_labels(predicted, y)
-        return accuracy_score(
-            np.ones(len(is_right), bool), is_right, sample_weight=sample_weight
-        )
-
-    def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
-        """Predict class probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Probability of each class, in the order of `classes_`; for multilabel
-            `y`, of each label. float32 if `X` and the training data are.
-        """
-        return self._predict(X, self._fitted_loss().link)
-
-    def predict_log_proba(self, X: MatrixLike) -> NDArray[np.floating]:
-        """Predict logarithms of class probabilities.
-
-        They are computed from the raw outputs, so that they are finite even where the
-        probability is too small for a float.
-
-        Parameters
-        ----------
-        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Natural logarithms of what `predict_proba` returns.
-        """
-        return self._predict(X, self._fitted_loss().log_link)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags
-
     def _own_attributes(self, target):
         return {"classes_": target.classes}
 
@@ -503,18 +414,4 @@ class RMSpropMLPClassifier(ClassifierMixin, BaseRMSpropMLP):
         return Target.of(loss, target.classes, y_val, "y_val")
 
     def _class_weight(self, samples, rows=None):
-        if self.class_weight is None:
-            return None
-        loss, classes, _, codes = samples.target
-        if not LOSSES[loss].exclusive:
-            raise ValueError(
-                "class_weight is not supported for multilabel y; use sample_weight."
-            )
-        if isinstance(self.class_weight, dict):
-            return class_weight_from_dict(self.class_weight, classes)
-        if rows is None:
-            return None
-        weight = samples.sample_weight
-        return balanced_class_weight(
-            codes[rows], None if weight is None else weight[rows], len(classes)
-        )
+        return class_weight_of(self.class_weight, samples, rows)

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from sk_rmsprop._encoding import Encoder
+from sk_rmsprop._labels import as_labels, check_labels
 from sk_rmsprop._losses import LOSSES, at_most_1
 from sk_rmsprop._tables import Table
 
@@ -49,6 +50,12 @@ class Target(NamedTuple):
     def of(cls, loss, classes, y, name):
         """Encode `y`; `name` is the argument's name for error messages."""
         return cls(loss, classes, y, LOSSES[loss].encode(y, classes, name))
+
+    @classmethod
+    def of_labels(cls, y):
+        """Return labels of any kind as the target, with the classes that they have."""
+        loss, y = check_labels(as_labels(y, "y"), "y")
+        return cls.of(loss, LOSSES[loss].find_classes(y), y, "y")
 
     @property
     def is_scorable(self):
@@ -137,8 +144,9 @@ class Data(NamedTuple):
         A dense one is C-ordered.
     target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         The encoded target.
-    weight : ndarray of shape (n_samples,) or None
-        Non-negative weights, in float64; None stands for ones.
+    weight : ndarray of shape (n_samples,) or (n_members, n_samples) or None
+        Non-negative weights, in float64; None stands for ones. Those of the members of
+        a stack may differ, but a sample has some weight for one of them.
     rows : ndarray of int
         The rows to use, all of non-zero weight.
     """
@@ -206,7 +214,29 @@ def check_sample_weight(sample_weight, n_samples, name):
     return weight
 
 
-def class_weight_from_dict(class_weight, classes):
+def class_weight_of(class_weight, samples, rows=None):
+    """Return the weight of each class, or None if all are equal.
+
+    `rows` is the training split, on which "balanced" depends: without it, it is None.
+    """
+    if class_weight is None:
+        return None
+    loss, classes, _, codes = samples.target
+    if not LOSSES[loss].exclusive:
+        raise ValueError(
+            "class_weight is not supported for multilabel y; use sample_weight."
+        )
+    if isinstance(class_weight, dict):
+        return _class_weight_from_dict(class_weight, classes)
+    if rows is None:
+        return None
+    weight = samples.sample_weight
+    return _balanced_class_weight(
+        codes[rows], None if weight is None else weight[rows], len(classes)
+    )
+
+
+def _class_weight_from_dict(class_weight, classes):
     """Return the weight of each class, 1 where the dict has none."""
     labels = classes.astype(object).tolist()
     unknown = [key for key in class_weight if key not in labels]
@@ -229,7 +259,7 @@ def class_weight_from_dict(class_weight, classes):
     return weight
 
 
-def balanced_class_weight(target, sample_weight, n_classes):
+def _balanced_class_weight(target, sample_weight, n_classes):
     """Return the weight of each class that makes their total weights equal."""
     totals = np.bincount(target, at_most_1(sample_weight), minlength=n_classes)
     # Only ratios matter. At most 1, they cannot overflow.
@@ -325,7 +355,8 @@ class Batches:
     Iterating over ``gather(rows)`` yields ``(X, target, weight, total)`` for every
     batch: encoded X of shape (batch_size, n_inputs), target of shape (n_outputs,
     batch_size) multiplied by the weights, weight of shape (batch_size,) summing to 1,
-    and the total weight of the batch.
+    and the total weight of the batch. Where weights differ between the members of a
+    stack, the last three have a leading axis of members.
 
     Parameters
     ----------
@@ -345,9 +376,12 @@ class Batches:
         self.label_smoothing = label_smoothing
         self.write_target = LOSSES[network.loss].write_target
         n_rows, n_outputs = n_batches * batch_size, network.layer_sizes[-1]
+        members = () if data.weight is None else data.weight.shape[:-1]
         self.encoded = np.empty((n_rows, *data.target.shape[1:]), data.target.dtype)
-        self.target = np.empty((n_batches, n_outputs, batch_size), dtype)
-        self.weight = np.full((n_batches, batch_size), 1 / batch_size, dtype)
+        self.target = self.labels = np.empty((n_batches, n_outputs, batch_size), dtype)
+        if members:
+            self.target = np.empty((n_batches, *members, n_outputs, batch_size), dtype)
+        self.weight = np.full((n_batches, *members, batch_size), 1 / batch_size, dtype)
         self.totals = [float(batch_size)] * n_batches
         self.bounds = [
             slice(i * batch_size, (i + 1) * batch_size) for i in range(n_batches)
@@ -367,8 +401,11 @@ class Batches:
         self._gather_weight(rows)
         # With mode="raise" NumPy would buffer the result.
         self.data.target.take(rows, axis=0, out=self.encoded, mode="clip")
-        self.write_target(self.encoded, self.target, self.label_smoothing)
-        np.multiply(self.target, self.weight[:, np.newaxis], out=self.target)
+        self.write_target(self.encoded, self.labels, self.label_smoothing)
+        labels = self.labels
+        if self.target is not labels:
+            labels = labels[:, np.newaxis]
+        np.multiply(labels, self.weight[..., np.newaxis, :], out=self.target)
         X_batches = self._gather_X(rows)
         return zip(X_batches, self.target, self.weight, self.totals, strict=True)
 
@@ -383,10 +420,17 @@ class Batches:
     def _gather_weight(self, rows):
         if self.data.weight is None:
             return
-        weight = self.data.weight.take(rows).reshape(self.weight.shape)
-        totals = weight.sum(axis=1)
-        np.divide(weight, totals[:, np.newaxis], out=self.weight, casting="same_kind")
-        self.totals = totals.tolist()
+        weight = self.data.weight.take(rows, axis=-1)
+        if weight.ndim == 1:
+            weight = weight.reshape(self.weight.shape)
+        else:
+            n_batches, n_members, batch_size = self.weight.shape
+            weight = weight.reshape(n_members, n_batches, batch_size).swapaxes(0, 1)
+        totals = weight.sum(axis=-1)
+        # All of a batch may be left out by a member.
+        divisors = np.where(totals > 0, totals, 1.0)[..., np.newaxis]
+        np.divide(weight, divisors, out=self.weight, casting="same_kind")
+        self.totals = totals.tolist() if totals.ndim == 1 else list(totals)
 
 
 def batch_cuts(n_rows, batch_size, row_bytes):

@@ -10,6 +10,7 @@ What is done to numbers is a row of `NUMERICAL_ENCODINGS` (see `_numbers`).
 """
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -29,6 +30,9 @@ from sk_rmsprop._numbers import (
 from sk_rmsprop._sparse import CenteredRows
 from sk_rmsprop._statistics import Moments
 from sk_rmsprop._tables import Table
+
+# A column with more categories than this, and than half of the samples, gets a warning.
+MIN_IDENTIFIERS = 20
 
 # --- All columns ----------------------------------------------------------------------
 
@@ -261,6 +265,19 @@ class Encoding:
             levels = self.table.levels.get(categories.column)
             names += categories.names(name(categories.column), levels)
         return np.array(names, dtype=object)
+
+
+def warn_of_identifiers(encoding, n_samples, stacklevel):
+    """Warn of columns with almost as many categories as samples."""
+    for categories in encoding.categories:
+        n_categories = categories.n_occurring
+        if n_categories > max(n_samples / 2, MIN_IDENTIFIERS):
+            warnings.warn(
+                f"X has {n_categories} categories among {n_samples} samples in "
+                f"{encoding.table.describe(categories.column)}. Identifiers and free "
+                "text do not generalize: drop the column, or encode it.",
+                stacklevel=stacklevel,
+            )
 
 
 def _in_units(weight, exponent, n_samples):

@@ -1,7 +1,8 @@
 """One epoch of training: the steps over all mini-batches, which can be undone.
 
-`Epochs` runs the network and the optimizer over mini-batches of the data and advances
-the `TrainingState`.
+`Epochs` runs a network and its optimizer over mini-batches of the data and advances the
+`TrainingState`. It does the same for a stack of networks, which share the mini-batches:
+the members have a state and options each.
 """
 
 import math
@@ -15,9 +16,10 @@ import scipy.linalg
 from sk_rmsprop._data import Batches, batch_cuts
 from sk_rmsprop._encoding import Encoding
 from sk_rmsprop._network import CostGradient
-from sk_rmsprop._rmsprop import RMSprop
+from sk_rmsprop._rmsprop import RMSprop, stack_update_for
 from sk_rmsprop._schedules import SCHEDULES
 from sk_rmsprop._sparse import ColumnsPresent
+from sk_rmsprop._updates import common
 
 # Adaptive schedules divide the learning rate by this, and stop below that.
 PLATEAU_DIVISOR = 5.0
@@ -29,7 +31,9 @@ class Options:
     """How to train: the estimator's parameters of the same names.
 
     `max_iter` is None where the number of epochs is unknown, in `partial_fit`.
-    `updates_rows` says how sparse data are trained: see `RowSteps`.
+    `updates_rows` says how sparse data are trained: see `RowSteps`. Members of a stack
+    may differ in `learning_rate`, `alpha`, `weight_decay`, `tol` and
+    `n_iter_no_change`, beside the options of their optimizers.
     """
 
     learning_rate: float
@@ -113,6 +117,11 @@ class TrainingState:
         params, optimizer = np.array(self.params), self.optimizer.copy()
         return replace(self, params=params, optimizer=optimizer)
 
+    def without_averages(self):
+        """Return a copy for predictions, whose optimizer has not made a step."""
+        params, optimizer = np.array(self.params), self.optimizer.without_state()
+        return replace(self, params=params, optimizer=optimizer)
+
     def with_optimizer(self, optimizer, *, in_place):
         """Return a copy of this state that goes on with another optimizer.
 
@@ -140,25 +149,41 @@ class Steps:
     Parameters
     ----------
     network : Network
-    state : TrainingState
-    options : Options
+    states : list of TrainingState
+        One, or those of the members of a stack: their parameters and averages become
+        rows of arrays of the whole stack.
+    options : list of Options
+        One for each state.
     rng : numpy.random.Generator
         Draws the dropout masks.
     """
 
-    def __init__(self, network, state, options, rng):
-        self.max_grad_norm = options.max_grad_norm
-        self.gradient = np.empty_like(state.params)
-        self.update = state.optimizer.update_for(
-            state.params, self.gradient, n_decayed=network.n_weights
-        )
+    def __init__(self, network, states, options, rng):
+        self.max_grad_norm = options[0].max_grad_norm
+        optimizers = [state.optimizer for state in states]
+        if len(states) == 1:
+            params = states[0].params
+            gradient = np.empty_like(params)
+            self.gradients = [gradient]
+            self.update = optimizers[0].update_for(
+                params, gradient, n_decayed=network.n_weights
+            )
+        else:
+            params = np.stack([state.params for state in states])
+            for state, row in zip(states, params, strict=True):
+                state.params = row
+            gradient = np.empty_like(params)
+            self.gradients = list(gradient)
+            self.update = stack_update_for(
+                optimizers, params, gradient, network.n_weights
+            )
         self.cost_gradient = partial(
             CostGradient,
             network,
-            state.params,
-            self.gradient,
-            alpha=options.alpha,
-            dropout=options.dropout,
+            params,
+            gradient,
+            alpha=common([one.alpha for one in options]),
+            dropout=options[0].dropout,
             rng=rng,
         )
 
@@ -169,7 +194,8 @@ class Steps:
         def step(X, target, weight, learning_rate):
             cost = cost_and_gradient(X, target, weight)
             if self.max_grad_norm is not None:
-                _clip([self.gradient], self.max_grad_norm)
+                for gradient in self.gradients:
+                    _clip([gradient], self.max_grad_norm)
             self.update(learning_rate)
             return cost
 
@@ -187,11 +213,12 @@ class RowSteps:
 
     Parameters
     ----------
-    network, state, options, rng
-        As in `Steps`.
+    network, states, options, rng
+        As in `Steps`, but of one network.
     """
 
-    def __init__(self, network, state, options, rng):
+    def __init__(self, network, states, options, rng):
+        [state], [options] = states, options
         self.max_grad_norm = options.max_grad_norm
         rest = state.params[network.n_first_weights :]
         self.gradient = np.empty_like(rest)
@@ -242,32 +269,37 @@ class Epochs:
     Parameters
     ----------
     network : Network
-    state : TrainingState
-        Advanced in place by every epoch.
+    states : list of TrainingState
+        One, or those of the members of a stack, whose `rng_state` is the same. Advanced
+        in place by every epoch.
     data : Data
-    options : Options
+        Its weights may differ between the members.
+    options : list of Options
+        One for each state.
     """
 
-    def __init__(self, network, state, data, options):
+    def __init__(self, network, states, data, options):
         self.network = network
-        self.state = state
+        self.states = states
         self.data = data
         self.options = options
         self.rng = np.random.Generator(np.random.PCG64(0))
-        self.rng.bit_generator.state = state.rng_state
-        steps = RowSteps if options.updates_rows else Steps
-        self.steps = steps(network, state, options, self.rng)
+        self.rng.bit_generator.state = states[0].rng_state
+        steps = RowSteps if options[0].updates_rows else Steps
+        self.steps = steps(network, states, options, self.rng)
         self.parts = self._parts()
         self.saved = None
 
     def _parts(self):
         """Return (rows, their batches, the step for them) of each gather."""
-        X, params, batch_size = self.data.X, self.state.params, self.options.batch_size
+        X, itemsize = self.data.X, self.states[0].params.itemsize
         row_bytes = math.inf  # CSR: one batch at a time.
         if isinstance(X, np.ndarray):
-            n_numbers = self.network.layer_sizes[0] + self.network.layer_sizes[-1]
-            row_bytes = n_numbers * params.itemsize + X.shape[1] * X.itemsize
+            n_targets = self.network.layer_sizes[-1] * len(self.states)
+            n_numbers = self.network.layer_sizes[0] + n_targets
+            row_bytes = n_numbers * itemsize + X.shape[1] * X.itemsize
         batches, steps, parts = {}, {}, []
+        batch_size = self.options[0].batch_size
         for rows, *cut in batch_cuts(len(self.data.rows), batch_size, row_bytes):
             cut = n_batches, batch_size = tuple(cut)
             if cut not in batches:
@@ -281,53 +313,58 @@ class Epochs:
         return Batches(
             self.data,
             self.network,
-            self.state.encoding,
+            self.states[0].encoding,
             n_batches,
             batch_size,
-            self.options.label_smoothing,
-            self.state.params.dtype,
+            self.options[0].label_smoothing,
+            self.states[0].params.dtype,
         )
 
     def save(self):
-        """Remember the state, for `undo`."""
+        """Remember the states, for `undo`."""
         self.steps.update.save()
-        self.saved = replace(self.state)
+        self.saved = [replace(state) for state in self.states]
 
     def undo(self):
-        """Go back to the state that was saved, unless `saved` has been set to None.
+        """Go back to the states that were saved, if `save` has been called.
 
         Ctrl-C does not stop that half-way.
         """
         while self.saved is not None:
             with suppress(KeyboardInterrupt):
                 self.steps.update.restore()
-                vars(self.state).update(vars(self.saved))
+                for state, saved in zip(self.states, self.saved, strict=True):
+                    vars(state).update(vars(saved))
                 self.saved = None
 
     def run(self):
-        """Run one epoch and return its record.
+        """Run one epoch; return the record of each network.
 
-        Raises
-        ------
-        DivergenceError
-            If the cost, a parameter or the optimizer's state is no longer finite.
+        In place of a record there is a `DivergenceError` if the network's cost, a
+        parameter or a moving average is no longer finite.
         """
-        state = self.state
-        learning_rate = _learning_rate(state, self.options)
-        with np.errstate(all="ignore"):  # _check_finite finds what overflows.
-            cost = self._pass(learning_rate)
-            _check_finite(cost, self.steps.update.unchecked(), state)
-        state.rng_state = self.rng.bit_generator.state
-        state.n_epochs += 1
-        state.n_samples += len(self.data.rows)
-        state.n_scheduled += 1
-        _track_cost(state, cost, self.options)
-        return {"epoch": state.n_epochs, "learning_rate": learning_rate, "loss": cost}
+        pairs = list(zip(self.states, self.options, strict=True))
+        learning_rates = [_learning_rate(*pair) for pair in pairs]
+        with np.errstate(all="ignore"):  # _divergence finds what overflows.
+            costs = self._pass(common(learning_rates))
+            found = self._divergences(costs)
+        records = []
+        for (state, options), rate, cost in zip(
+            pairs, learning_rates, costs, strict=True
+        ):
+            state.rng_state = self.rng.bit_generator.state
+            state.n_epochs += 1
+            state.n_samples += len(self.data.rows)
+            state.n_scheduled += 1
+            _track_cost(state, cost, options)
+            record = {"epoch": state.n_epochs, "learning_rate": rate, "loss": cost}
+            records.append(record)
+        return [error or record for error, record in zip(found, records, strict=True)]
 
     def _pass(self, learning_rate):
-        """Visit every sample once, with a step per batch; return the mean cost."""
+        """Visit every sample once, with a step per batch; return the mean costs."""
         rows = self.data.rows
-        if self.options.shuffle:
+        if self.options[0].shuffle:
             rows = self.rng.permutation(rows)
         cost_sum = total = 0.0
         for part, batches, step in self.parts:
@@ -335,7 +372,18 @@ class Epochs:
                 cost_sum += batch_total * step(X, target, weight, learning_rate)
                 total += batch_total
         self.steps.end_epoch()
-        return cost_sum / total
+        return np.atleast_1d(cost_sum / total).tolist()
+
+    def _divergences(self, costs):
+        """Return a `DivergenceError` for each network that has diverged, else None."""
+        arrays = self.steps.update.unchecked()
+        if len(self.states) == 1:
+            return [_divergence(costs[0], arrays, self.states[0])]
+        members = zip(*(zip(*part, strict=True) for part in arrays), strict=True)
+        return [
+            _divergence(cost, of_member, state)
+            for cost, of_member, state in zip(costs, members, self.states, strict=True)
+        ]
 
 
 def _clip(gradients, max_norm):
@@ -351,8 +399,8 @@ def _clip(gradients, max_norm):
             np.multiply(gradient, max_norm / norm, gradient)
 
 
-def _check_finite(cost, arrays, state):
-    """Raise if the cost, parameters or their averages are not finite."""
+def _divergence(cost, arrays, state):
+    """Return an error if the cost, parameters or their averages are not finite."""
     found = None if math.isfinite(cost) else "a cost"
     for params, *averages in arrays:
         if found is None and not _all_finite(params):
@@ -360,11 +408,11 @@ def _check_finite(cost, arrays, state):
         elif found is None and not all(map(_all_finite, averages)):
             found = "a moving average of the optimizer"
     if found is None:
-        return
+        return None
     remedy = "Lower learning_rate"
     if not state.encoding.scaled:
         remedy = "Scale X (for example with StandardScaler) or lower learning_rate"
-    raise DivergenceError(
+    return DivergenceError(
         f"Training diverged in epoch {state.n_epochs + 1}: {found} is not finite. "
         f"{remedy}; max_grad_norm helps against single large gradients."
     )

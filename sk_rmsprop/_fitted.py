@@ -1,10 +1,9 @@
 """What a fitted estimator shows, and how it predicts and is stored."""
 
-from typing import TypeAlias
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import sparray, spmatrix
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from sk_rmsprop._encoding import Encoding
@@ -12,19 +11,45 @@ from sk_rmsprop._losses import LOSSES
 from sk_rmsprop._rmsprop import RMSprop
 from sk_rmsprop._scikit_learn import ScikitLearnEstimator, read_X
 
-MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
-
 # Saved with a fitted model. A release that changes what `_state` and its like hold
 # uses the next number, and either reads the models of earlier ones or rejects them.
 STATE_FORMAT = 1
 
 
-class FittedMLP(ScikitLearnEstimator):
+class StoredEstimator(ScikitLearnEstimator):
+    """An estimator that takes tables, and whose format is checked when it is loaded."""
+
+    _fitted_mark: ClassVar[str]  # An attribute that fitted estimators have.
+
+    def __sklearn_is_fitted__(self):
+        return self._fitted_mark in self.__dict__
+
+    def __setstate__(self, state):
+        found = state.get("_state_format")
+        if self._fitted_mark in state and found != STATE_FORMAT:
+            raise ValueError(
+                f"This {type(self).__name__} was saved by another version of "
+                f"sk-rmsprop, in format {found}; the installed one reads format "
+                f"{STATE_FORMAT}. Load it with the version that saved it."
+            )
+        super().__setstate__(state)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
+
+
+class FittedMLP(StoredEstimator):
     """The fitted side of an estimator: abstract, what training leads to.
 
     A fitted estimator holds a `Network`, its `TrainingState` and what is known of the
     training; properties show the rest.
     """
+
+    _fitted_mark = "_state"
 
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
@@ -111,26 +136,6 @@ class FittedMLP(ScikitLearnEstimator):
             new._state = self._state.copy()
         return new
 
-    def __setstate__(self, state):
-        found = state.get("_state_format")
-        if "_state" in state and found != STATE_FORMAT:
-            raise ValueError(
-                f"This {type(self).__name__} was saved by another version of "
-                f"sk-rmsprop, in format {found}; the installed one reads format "
-                f"{STATE_FORMAT}. Load it with the version that saved it."
-            )
-        super().__setstate__(state)
-
-    def __sklearn_is_fitted__(self):
-        return "_state" in self.__dict__
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        return tags
-
     def _fitted_state(self):
         # As an AttributeError, so that hasattr() is False before fit.
         if not self.__sklearn_is_fitted__():
@@ -150,15 +155,20 @@ class FittedMLP(ScikitLearnEstimator):
     def _layers(self):
         return self._fitted_network().layers(self._fitted_state().params)
 
-    def _predict(self, X, link):
+    def _probabilities(self, X):
+        return self._linked(X, self._fitted_loss().link)
+
+    def _log_probabilities(self, X):
+        return self._linked(X, self._fitted_loss().log_link)
+
+    def _linked(self, X, link):
         """Return what a link makes of the raw outputs, one row per sample."""
         state = self._state
         _, X = read_X(self, X, state.encoding.table)
         return self._network.predict(state.params, X, state.encoding, link)
 
-    def _predict_blocks(self, X, link):
-        """Yield the same in blocks of rows."""
-        state = self._state
+    def _probability_blocks(self, X):
+        link, state = self._fitted_loss().link, self._state
         _, X = read_X(self, X, state.encoding.table)
         blocks = self._network.blocks(state.params, X, state.encoding, link)
         for _, outputs in blocks:

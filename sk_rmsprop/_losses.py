@@ -3,7 +3,8 @@
 `LOSSES` is the only list of losses, and its rows are the only place that knows what
 kind of target a network has. Raw outputs, targets and gradients have shape
 (n_outputs, n_samples): reducing over a short first axis is several times faster than
-over a short last one.
+over a short last one. Those of a stack of networks have a leading axis of members; its
+targets have one, too, if weights differ between members.
 """
 
 from collections.abc import Callable
@@ -20,25 +21,24 @@ from scipy.special import expit, logit
 MIN_ODDS = 0.1
 
 
-def scratch_like(raw):
-    """Return the scratch array that a loss needs for raw outputs like these."""
-    return np.empty((max(2, raw.shape[0]), raw.shape[1]), raw.dtype)
-
-
 class Loss(NamedTuple):
     """One row of the table.
 
-    In `value` and `value_and_gradient`, `weight` has shape (n_samples,), `target` is
-    already multiplied by it, and `scratch` comes from `scratch_like`. Both overwrite
-    `raw` and `scratch`.
+    In `value` and `value_and_gradient`, `weight` has shape (n_samples,) or (n_members,
+    n_samples), `target` is already multiplied by it, and `scratch` is what
+    ``scratch(raw)`` returned for raw outputs of this shape. Both overwrite `raw` and
+    `scratch`.
 
     Attributes
     ----------
     value : callable
-        ``value(raw, target, weight, scratch)`` returns the weighted sum of the losses.
+        ``value(raw, target, weight, scratch)`` returns the weighted sum of the losses,
+        of a stack an array with that of each member.
     value_and_gradient : callable
         ``value_and_gradient(raw, target, weight, scratch)`` returns the same and
         overwrites `raw` with the gradient.
+    scratch : callable
+        ``scratch(raw)`` returns the arrays that both need.
     link : callable
         ``link(raw)`` overwrites raw outputs with probabilities.
     log_link : callable
@@ -64,8 +64,9 @@ class Loss(NamedTuple):
         stratified and classes weighted.
     """
 
-    value: Callable[..., float]
-    value_and_gradient: Callable[..., float]
+    value: Callable[..., Any]
+    value_and_gradient: Callable[..., Any]
+    scratch: Callable[[np.ndarray], Any]
     link: Callable[[np.ndarray], None]
     log_link: Callable[[np.ndarray], None]
     out_activation: str
@@ -80,43 +81,48 @@ class Loss(NamedTuple):
 # --- Softmax: one class per sample ---
 
 
+def _softmax_scratch(raw):
+    row = np.empty(raw[..., 0, :].shape, raw.dtype)
+    return row, row[..., np.newaxis, :], np.empty_like(row)
+
+
 def _softmax_value(raw, target, weight, scratch):
     # loss = log(sum(exp(raw))) - raw[label], and since the targets of a sample sum to
     # its weight, both terms may be shifted by the sample's largest raw output.
-    # Leaves exp(raw) in `raw` and its sums in the first row of `scratch`.
-    row, log_row = scratch[0], scratch[1]
-    np.maximum.reduce(raw, 0, None, row)
-    np.subtract(raw, row, raw)
-    label_term = np.vdot(target, raw)
+    # Leaves exp(raw) in `raw` and its sums in the first part of `scratch`.
+    row, for_outputs, log_row = scratch
+    np.maximum.reduce(raw, -2, None, row)
+    np.subtract(raw, for_outputs, raw)
+    label_term = inner(target, raw)
     np.exp(raw, raw)
-    np.add.reduce(raw, 0, None, row)
+    np.add.reduce(raw, -2, None, row)
     np.log(row, log_row)
-    log_term = weight.dot(log_row)
-    return float(log_term - label_term)
+    return inner_rows(weight, log_row) - label_term
 
 
 def _softmax_value_and_gradient(raw, target, weight, scratch):
     value = _softmax_value(raw, target, weight, scratch)
     # d loss / d raw = softmax(raw) - one_hot(label), both times the weight.
-    row = scratch[0]
+    row, for_outputs, _ = scratch
     np.divide(weight, row, row)
-    np.multiply(raw, row, raw)
+    np.multiply(raw, for_outputs, raw)
     np.subtract(raw, target, raw)
     return value
 
 
 def _softmax(raw):
-    np.subtract(raw, np.maximum.reduce(raw, 0), out=raw)
+    np.subtract(raw, np.maximum.reduce(raw, -2, keepdims=True), out=raw)
     np.exp(raw, out=raw)
-    np.divide(raw, np.add.reduce(raw, 0), out=raw)
+    np.divide(raw, np.add.reduce(raw, -2, keepdims=True), out=raw)
 
 
 def _log_softmax(raw):
     with np.errstate(over="ignore"):
-        np.subtract(raw, np.maximum.reduce(raw, 0), out=raw)
+        np.subtract(raw, np.maximum.reduce(raw, -2, keepdims=True), out=raw)
     # The largest floats of opposite signs differ by more than a float can hold.
     np.maximum(raw, np.finfo(raw.dtype).min, out=raw)
-    np.subtract(raw, np.log(np.add.reduce(np.exp(raw), 0)), out=raw)
+    sums = np.add.reduce(np.exp(raw), -2, keepdims=True)
+    np.subtract(raw, np.log(sums), out=raw)
 
 
 def _log_frequencies(codes, weight, n_classes):
@@ -187,24 +193,22 @@ def _sigmoid_value(raw, target, weight, scratch):
     # with raw; with log(1 + exp(raw)) = max(raw, 0) + log(1 + exp(-|raw|)) what would
     # cancel between them is ((raw > 0) - label) * raw, exactly 0 for a right output.
     # Leaves `raw` as it is.
-    scratch = scratch[: len(raw)]
     np.greater(raw, 0, scratch)
-    np.multiply(scratch, weight, scratch)
+    np.multiply(scratch, weight[..., np.newaxis, :], scratch)
     np.subtract(scratch, target, scratch)
-    label_term = np.vdot(scratch, raw)
+    label_term = inner(scratch, raw)
     np.abs(raw, scratch)
     np.negative(scratch, scratch)
     np.exp(scratch, scratch)
     np.log1p(scratch, scratch)
-    log_term = scratch.dot(weight).sum()
-    return float(log_term + label_term)
+    return inner_rows(weight, np.add.reduce(scratch, -2)) + label_term
 
 
 def _sigmoid_value_and_gradient(raw, target, weight, scratch):
     value = _sigmoid_value(raw, target, weight, scratch)
     # d loss / d raw = sigmoid(raw) - label, both times the weight.
     expit(raw, raw)
-    np.multiply(raw, weight, raw)
+    np.multiply(raw, weight[..., np.newaxis, :], raw)
     np.subtract(raw, target, raw)
     return value
 
@@ -272,10 +276,28 @@ def at_most_1(weight):
         return weight / weight.max()
 
 
+def inner(a, b):
+    """Return the sum of the products of two matrices, of stacks that of each member.
+
+    Where only one of them is a stack, the other one belongs to each member.
+    """
+    if a.ndim == b.ndim == 2:
+        return float(np.vdot(a, b))
+    return inner_rows(*(c.reshape(*c.shape[:-2], -1) for c in (a, b)))
+
+
+def inner_rows(a, b):
+    """Return the same for arrays with one axis less."""
+    if a.ndim == b.ndim == 1:
+        return float(a.dot(b))
+    return np.vecdot(a, b)
+
+
 LOSSES = {
     "softmax": Loss(
         value=_softmax_value,
         value_and_gradient=_softmax_value_and_gradient,
+        scratch=_softmax_scratch,
         link=_softmax,
         log_link=_log_softmax,
         out_activation="softmax",
@@ -289,6 +311,7 @@ LOSSES = {
     "sigmoid": Loss(
         value=_sigmoid_value,
         value_and_gradient=_sigmoid_value_and_gradient,
+        scratch=np.empty_like,
         link=_sigmoid,
         log_link=_log_sigmoid,
         out_activation="logistic",

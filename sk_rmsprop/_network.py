@@ -3,6 +3,10 @@
 All parameters are one flat vector, all weights first and then all biases, so that
 penalties, optimizer and copies see one array. Views into it are made on demand and
 never stored beside it: pickling would turn them into separate arrays.
+
+A stack of networks of equal shapes has an array of such vectors, one row a member. All
+of its arrays then have a leading axis, but for those that the members share, such as
+the inputs. What is written for one network holds for the last axes of a stack.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +16,7 @@ from math import prod, sqrt
 import numpy as np
 
 from sk_rmsprop._activations import ACTIVATIONS
-from sk_rmsprop._losses import LOSSES, scratch_like
+from sk_rmsprop._losses import LOSSES, inner_rows
 from sk_rmsprop._sparse import ColumnsPresent
 
 # Predictions are made in blocks of rows whose inputs and activations fill about this
@@ -70,14 +74,18 @@ class Network:
         return replace(self, layer_sizes=(0, *self.layer_sizes[1:]))
 
     def layers(self, vector):
-        """Return views ``[(coef, intercept), ...]`` into a vector of n_params."""
-        layers = []
+        """Return views ``[(coef, intercept), ...]`` into a vector of n_params.
+
+        Those into a stack of vectors have its leading axis.
+        """
+        layers, members = [], vector.shape[:-1]
         coef_start, intercept_start = 0, self.n_weights
         for fan_in, fan_out in self.coef_shapes:
             coef_stop = coef_start + fan_in * fan_out
             intercept_stop = intercept_start + fan_out
-            coef = vector[coef_start:coef_stop].reshape(fan_in, fan_out)
-            layers.append((coef, vector[intercept_start:intercept_stop]))
+            coef = vector[..., coef_start:coef_stop]
+            coef = coef.reshape(*members, fan_in, fan_out)
+            layers.append((coef, vector[..., intercept_start:intercept_stop]))
             coef_start, intercept_start = coef_stop, intercept_stop
         return layers
 
@@ -114,12 +122,16 @@ class Network:
         output_intercept[:] = output_bias
         return params
 
-    def predict(self, params, X, encoding, link=None):
-        """Return the outputs, of shape (n_samples, n_outputs): see `blocks`."""
-        dtype = prediction_dtype(params, X)
-        result = np.empty((X.shape[0], self.layer_sizes[-1]), dtype)
+    def predict(self, params, X, encoding, link=None, dtype=None):
+        """Return the outputs, of shape (n_samples, n_outputs): see `blocks`.
+
+        `params` may be those of a stack, if inputs are dense.
+        """
+        dtype = prediction_dtype(params, X) if dtype is None else dtype
+        shape = (*params.shape[:-1], X.shape[0], self.layer_sizes[-1])
+        result = np.empty(shape, dtype)
         for rows, raw in self.blocks(params, X, encoding, link, dtype):
-            result[rows] = raw.T
+            result[..., rows, :] = raw.mT
         return result
 
     def blocks(self, params, X, encoding, link=None, dtype=None):
@@ -140,7 +152,8 @@ class Network:
             make_forward = partial(Forward, self, params)
         encode = encoding.encoder(X, dtype)
         first = 1 if sparse else 0  # CSR stays as small as it is.
-        row_bytes = np.dtype(dtype).itemsize * max(self.layer_sizes[first:])
+        n_members = prod(params.shape[:-1])
+        row_bytes = np.dtype(dtype).itemsize * n_members * max(self.layer_sizes[first:])
         n_rows = X.shape[0]
         block_size = max(1, min(n_rows, PREDICTION_BLOCK_BYTES // row_bytes))
         forward = None
@@ -179,7 +192,7 @@ class Forward:
     Parameters
     ----------
     network : Network
-    params : ndarray of shape (n_params,)
+    params : ndarray of shape (n_params,) or (n_members, n_params)
         Read at every call, so that they may be changed in place in between.
     batch_size : int
     dropout : float, default=0.0
@@ -193,12 +206,14 @@ class Forward:
         self.activation = ACTIVATIONS[network.activation]
         self.dropout = dropout
         self.rng = rng
+        # Half the call overhead of np.matmul, which small layers would feel.
+        self.product = np.ndarray.dot if params.ndim == 1 else np.matmul
         *hidden, (coef, intercept) = network.layers(params)
         self.hidden = [_HiddenLayer(self, *layer) for layer in hidden]
         # The output layer is laid out as (n_outputs, batch_size): see `_losses`.
         self.output_coef = coef
-        self.output_intercept = intercept[:, np.newaxis]
-        self.raw = np.empty((len(intercept), batch_size), params.dtype)
+        self.output_intercept = intercept[..., np.newaxis]
+        self.raw = np.empty((*intercept.shape, batch_size), params.dtype)
 
     def set_first_weights(self, coef):
         """Replace the weights of the first layer."""
@@ -211,18 +226,25 @@ class Forward:
         """Return the raw outputs for `X`, in a buffer that the next call refills."""
         below = X
         for layer in self.hidden:
-            _product(below, layer.coef, layer.a)
+            self.multiply(below, layer.coef, layer.a)
             np.add(layer.a, layer.intercept, layer.a)
             self.activation.forward(layer.a, layer.kept)
             if self.dropout:
                 layer.drop_out(self.rng, self.dropout)
             below = layer.output
         if isinstance(below, np.ndarray):
-            self.output_coef.T.dot(below.T, self.raw)
+            self.product(self.output_coef.mT, below.mT, self.raw)
         else:
             self.raw[...] = (below @ self.output_coef).T
         np.add(self.raw, self.output_intercept, self.raw)
         return self.raw
+
+    def multiply(self, a, b, out):
+        """Write a @ b into `out`; `a` may be sparse, unless this is a stack."""
+        if isinstance(a, np.ndarray):
+            self.product(a, b, out)
+        else:
+            out[...] = a @ b
 
 
 class SparseForward:
@@ -257,9 +279,9 @@ class _HiddenLayer:
     """Views and buffers of one hidden layer for one size of batch."""
 
     def __init__(self, forward, coef, intercept):
-        shape = (forward.batch_size, len(intercept))
+        shape = (*coef.shape[:-2], forward.batch_size, coef.shape[-1])
         self.coef = coef
-        self.intercept = intercept
+        self.intercept = intercept[..., np.newaxis, :]
         self.a = np.empty(shape, coef.dtype)
         keeps = forward.activation.keeps
         self.kept = np.empty(shape, coef.dtype) if keeps else None
@@ -289,10 +311,10 @@ class CostGradient:
     Parameters
     ----------
     network : Network
-    params, gradient : ndarray of shape (n_params,)
+    params, gradient : ndarray of shape (n_params,) or (n_members, n_params)
         `params` is read and `gradient` written at every call.
     batch_size : int
-    alpha : float, default=0.0
+    alpha : float or ndarray of shape (n_members, 1), default=0.0
         L2 penalty.
     dropout, rng
         As in `Forward`.
@@ -305,21 +327,22 @@ class CostGradient:
         self.activation = self.forward.activation
         self.loss = LOSSES[network.loss]
         self.alpha = np.array(alpha, params.dtype)
-        self.penalty = np.empty(network.n_weights, params.dtype) if alpha else None
-        self.weights = params[: network.n_weights]
-        self.weights_gradient = gradient[: network.n_weights]
+        self.weights = params[..., : network.n_weights]
+        self.penalty = np.empty_like(self.weights) if self.alpha.any() else None
+        self.weights_gradient = gradient[..., : network.n_weights]
         self.gradients = network.layers(gradient)
         self.first_gradient = None
         self.deltas = [np.empty_like(layer.a) for layer in self.forward.hidden]
-        self.scratch = scratch_like(self.forward.raw)
+        self.scratch = self.loss.scratch(self.forward.raw)
         self.ones = np.ones(batch_size, params.dtype)
 
     def __call__(self, X, target, weight):
-        """Return the cost and write its gradient.
+        """Return the cost, of a stack an array of costs, and write its gradient.
 
         Parameters
         ----------
         X : ndarray or CSR array of shape (batch_size, n_features)
+            Those of a stack are arrays.
         target : ndarray of shape (n_outputs, batch_size)
             Labels as numbers in [0, 1], multiplied by the samples' weights.
         weight : ndarray of shape (batch_size,)
@@ -342,35 +365,26 @@ class CostGradient:
 
     def _backward(self, X, raw_gradient):
         """Propagate the gradient from the raw outputs back to all parameters."""
-        hidden = self.forward.hidden
+        hidden, product = self.forward.hidden, self.forward.product
         coef_gradient, intercept_gradient = self.gradients[-1]
-        raw_gradient.dot(self.ones, intercept_gradient)
-        delta, coef = raw_gradient.T, self.forward.output_coef
+        product(raw_gradient, self.ones, intercept_gradient)
+        delta, coef = raw_gradient.mT, self.forward.output_coef
         for i in range(len(hidden) - 1, -1, -1):
             layer = hidden[i]
-            _product(layer.output.T, delta, coef_gradient)
-            delta = delta.dot(coef.T, self.deltas[i])
+            product(layer.output.mT, delta, coef_gradient)
+            delta = product(delta, coef.mT, self.deltas[i])
             if self.forward.dropout:
                 np.multiply(delta, layer.mask, delta)
             self.activation.backward(delta, layer.a, layer.kept)
             coef_gradient, intercept_gradient = self.gradients[i]
-            self.ones.dot(delta, intercept_gradient)
+            product(self.ones, delta, intercept_gradient)
             coef = layer.coef
         if coef_gradient is None:
             self.first_gradient = X.T @ delta
         else:
-            _product(X.T, delta, coef_gradient)
+            self.forward.multiply(X.T, delta, coef_gradient)
 
     def _add_penalty(self):
         np.multiply(self.weights, self.alpha, self.penalty)
         np.add(self.weights_gradient, self.penalty, self.weights_gradient)
-        return 0.5 * float(self.alpha * self.weights.dot(self.weights))
-
-
-def _product(a, b, out):
-    """Write a @ b into `out`; `a` may be sparse."""
-    if isinstance(a, np.ndarray):
-        # Half the call overhead of np.matmul, which small layers would feel.
-        a.dot(b, out)
-    else:
-        out[...] = a @ b
+        return 0.5 * inner_rows(self.penalty, self.weights)

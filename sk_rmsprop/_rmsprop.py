@@ -1,5 +1,6 @@
 """RMSprop, the optimizer."""
 
+import inspect
 from collections.abc import Callable
 from math import prod
 from typing import Self
@@ -231,7 +232,7 @@ class RMSprop:
         self.catch_up(params)
         self._prepare_state(params)
         return Update(
-            Formula(self, params.dtype),
+            Formula([self], params.dtype),
             flat_view(params),
             flat_view(gradient),
             [
@@ -366,6 +367,11 @@ class RMSprop:
 
     __copy__ = copy
 
+    def without_state(self) -> Self:
+        """Return an optimizer with the same options that has not made a step."""
+        options = inspect.signature(RMSprop).parameters
+        return type(self)(**{name: getattr(self, name) for name in options})
+
     def __repr__(self):
         return (
             f"RMSprop(learning_rate={self.learning_rate}, beta={self.beta}, "
@@ -394,7 +400,7 @@ class RMSprop:
             self._row_size = shape[1]
             self._row_decays = self._decays
         n_decayed = self._n_decayed(params, n_decayed)
-        formula = Formula(self, params.dtype)
+        formula = Formula([self], params.dtype)
         return RowUpdate(
             formula, flat_view(params), shape, flat_view(gradient), n_decayed
         )
@@ -431,6 +437,40 @@ class RMSprop:
                 self.__dict__[name] = np.asarray(array, order=order)
             elif start is not None:
                 self.__dict__[name] = np.full(params.shape, start, params.dtype, order)
+
+
+def stack_update_for(optimizers, params, gradient, n_decayed):
+    """Return the step of a stack of networks, as `RMSprop.update_for` does of one.
+
+    Parameters
+    ----------
+    optimizers : list of RMSprop
+        One for each member. They may differ in their numbers, not in their flags. Their
+        averages become rows of arrays of the whole stack.
+    params, gradient : ndarray of shape (n_members, n_params)
+        C-contiguous, of the same dtype, without shared memory.
+    n_decayed : int
+        Weight decay applies to this many leading parameters.
+    """
+    for optimizer, row in zip(optimizers, params, strict=True):
+        optimizer._check_state(row)
+        optimizer.catch_up(row)
+        optimizer._prepare_state(row)
+    averages = [_stacked(optimizers, name) for name in _AVERAGES]
+    formula = Formula(optimizers, params.dtype)
+    return Update(
+        formula, params, gradient, averages, n_decayed if formula.decays else 0
+    )
+
+
+def _stacked(optimizers, name):
+    """Return the arrays of all members as one, whose rows replace them."""
+    if getattr(optimizers[0], name) is None:
+        return None
+    rows = np.stack([getattr(optimizer, name) for optimizer in optimizers])
+    for optimizer, row in zip(optimizers, rows, strict=True):
+        setattr(optimizer, name, row)
+    return rows
 
 
 def _copy_of(array):

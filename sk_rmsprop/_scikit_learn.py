@@ -264,26 +264,27 @@ class FitCallbacks:
     ----------
     estimator : estimator
         The estimator whose callbacks are called.
-    options : Options
-        Of training; they say how many epochs there are at most.
+    max_iter : int
+        How many epochs there are at most.
     fitted_attributes : callable
-        ``fitted_attributes(result)`` returns the attributes with which a copy of the
-        estimator is fitted.
-    X, y : array-like
-        The training data, as the user passed them.
-    sample_weight : array-like or None
-        Likewise.
+        ``fitted_attributes(results)`` returns the attributes with which a copy of the
+        estimator is fitted, from what `train` returns.
     """
 
-    def __init__(self, estimator, options, fitted_attributes, X, y, sample_weight):
+    def __init__(self, estimator, max_iter, fitted_attributes):
+        self.estimator = estimator
         self.active = bool(getattr(estimator, "_skl_callbacks", None))
+        self.max_iter = max_iter
+        self.fitted_attributes = fitted_attributes
+
+    def begin_fit(self, X, y, sample_weight):
+        """Call the callbacks before training, with the data as the user passed them."""
         if not self.active:
             return
-        self.fitted_attributes = fitted_attributes
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.task = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.fit_context = estimator._init_callback_context(
-            max_subtasks=options.max_iter
+        self.task = {"estimator": self.estimator, "X": X, "y": y, "metadata": metadata}
+        self.fit_context = self.estimator._init_callback_context(
+            max_subtasks=self.max_iter
         )
         self.fit_context.call_on_fit_task_begin(**self.task)
 
@@ -293,12 +294,16 @@ class FitCallbacks:
             self.epoch_context = self.fit_context.subcontext(task_name="epoch")
             self.epoch_context.call_on_fit_task_begin(**self.task)
 
-    def end_epoch(self, result):
+    def end_epoch(self, results):
         """Call the callbacks after an epoch; return whether one requests to stop."""
-        return self.active and self.epoch_context.call_on_fit_task_end(
-            **self.task,
+
+        def attributes():
             # A callback may keep the fitted estimator.
-            reconstruction_attributes=lambda: self.fitted_attributes(result.copy()),
+            copies = [[result.copy() for result in stack] for stack in results]
+            return self.fitted_attributes(copies)
+
+        return self.active and self.epoch_context.call_on_fit_task_end(
+            **self.task, reconstruction_attributes=attributes
         )
 
     def end_fit(self):

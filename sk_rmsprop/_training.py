@@ -1,4 +1,7 @@
-"""Training: the loop over epochs, validation, and when it stops."""
+"""Training: the loop over epochs, validation, and when it stops.
+
+The loop trains stacks of networks. A single network is a stack of one member.
+"""
 
 import math
 from dataclasses import replace
@@ -8,11 +11,12 @@ import numpy as np
 
 from sk_rmsprop._epochs import (
     PLATEAU_MIN_LEARNING_RATE,
+    DivergenceError,
     Epochs,
     TrainingState,
     at_floor,
 )
-from sk_rmsprop._losses import LOSSES, scratch_like
+from sk_rmsprop._losses import LOSSES
 
 STOP_REASONS = {
     "max_iter": "all {max_iter} epochs have been run.",
@@ -23,6 +27,7 @@ STOP_REASONS = {
     "plateau": f"the learning rate has fallen below {PLATEAU_MIN_LEARNING_RATE}.",
     "callback": "a callback requested it.",
     "interrupted": "it was interrupted.",
+    "divergence": "it diverged.",
 }
 
 
@@ -42,6 +47,8 @@ class TrainingResult(NamedTuple):
         The validation score of `state`, with early stopping.
     stop_reason : str or None
         A key of `STOP_REASONS`; None while training continues.
+    error : DivergenceError or None
+        Why the state is useless, if training diverged.
     """
 
     state: TrainingState
@@ -49,6 +56,7 @@ class TrainingResult(NamedTuple):
     n_iter: int
     best_score: float | None = None
     stop_reason: str | None = None
+    error: DivergenceError | None = None
 
     def copy(self):
         """Return the same result with a state of its own."""
@@ -80,7 +88,7 @@ class ValidationLoss:
 
     def __call__(self, state):
         """Return the loss in this state of training."""
-        value = LOSSES[self.network.loss].value
+        loss_row = LOSSES[self.network.loss]
         blocks = self.network.blocks(
             state.params, self.data.X, state.encoding, dtype=self.dtype
         )
@@ -88,7 +96,8 @@ class ValidationLoss:
         with np.errstate(under="ignore", invalid="ignore"):  # See `Network.blocks`.
             for rows, raw in blocks:
                 target = self._weighted_target(rows, raw)
-                loss += value(raw, target, self.weight[rows], scratch_like(raw))
+                weight, scratch = self.weight[rows], loss_row.scratch(raw)
+                loss += loss_row.value(raw, target, weight, scratch)
         return loss
 
     def _weighted_target(self, rows, raw):
@@ -120,62 +129,236 @@ class BestEpoch(NamedTuple):
         return self._replace(n_no_change=n_no_change)
 
 
-# --- The loop over epochs ---
+# --- One network of a stack ---
 
 
-def train(network, state, data, options, *, history, validate, callbacks):
-    """Run up to ``options.max_iter`` epochs; return a `TrainingResult`.
+class Member:
+    """One network in training: its state, its records, its best epoch.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Where training begins. Its arrays are changed in place.
+    options : Options
+    history : list of dict, default=()
+        The records of the epochs before. It is not changed.
+    validate : callable, default=None
+        ``validate(result)`` returns a dict with "validation_loss" and
+        "validation_score" that becomes part of the epoch's record.
+    """
+
+    def __init__(self, state, options, history=(), validate=None):
+        self.state = _at_start_of_fit(state, options)
+        self.options = options
+        self.history = list(history)
+        self.validate = validate
+        self.first_epoch = state.n_epochs
+        self.stop_reason = None
+        self.error = None
+        self.best = self._best_before()
+
+    def _best_before(self):
+        """Return the best state before the first epoch; None without early stopping."""
+        if not self.options.early_stopping:
+            return None
+        if self.state.n_epochs == 0:
+            return BestEpoch()
+        # A warm start never returns a model that is worse than where it began.
+        score = self.validate(self.result())["validation_score"]
+        return BestEpoch().after(score, self.state, self.options.tol)
+
+    def after(self, record):
+        """Keep the record of an epoch; return the best epoch so far.
+
+        Instead of a record there may be the error of a network that has diverged.
+        """
+        if isinstance(record, DivergenceError):
+            self.error = record
+            return self.best
+        self.history.append(record)
+        if self.validate is not None:
+            record.update(self.validate(self.result()))
+        if not self.options.early_stopping:
+            return self.best
+        score = record["validation_score"]
+        return self.best.after(score, self.state, self.options.tol)
+
+    def result(self):
+        """Return the outcome so far, with the state of the last epoch."""
+        n_iter = self.state.n_epochs - self.first_epoch
+        reason, error = self.stop_reason, self.error
+        return TrainingResult(self.state, self.history, n_iter, None, reason, error)
+
+    def final_result(self):
+        """Return the outcome of training, with the state that is kept."""
+        # Interrupted in between, the history is one epoch ahead of the state.
+        n_epochs = self.state.n_epochs
+        history = [record for record in self.history if record["epoch"] <= n_epochs]
+        result = self.result()._replace(history=history)
+        if self.best is None:
+            return result
+        return result._replace(state=self.best.state, best_score=self.best.score)
+
+    def reason_to_stop(self, asked_to_stop):
+        """Return why training ends after this epoch, or None if it continues."""
+        state, options, best = self.state, self.options, self.best
+        if self.error is not None:
+            return "divergence"
+        if best is not None and best.n_no_change >= options.n_iter_no_change:
+            return "early_stopping"
+        if at_floor(state, options):
+            return "plateau"
+        # Adaptive schedules start counting again whenever they reduce the rate.
+        if best is None and state.n_no_change >= options.n_iter_no_change:
+            return "no_change"
+        if asked_to_stop:
+            return "callback"
+        return "max_iter" if state.n_scheduled == options.max_iter else None
+
+
+class Stack:
+    """Networks of equal shapes that are trained on the same mini-batches.
+
+    Members stop and diverge by themselves: one that is done is taken out, the others go
+    on.
 
     Parameters
     ----------
     network : Network
-    state : TrainingState
-        Where training begins. Its arrays are changed in place.
+    members : list of Member
     data : Data
-    options : Options
-    history : list of dict
-        The records of the epochs before. It is not changed.
-    validate : callable or None
-        ``validate(result)`` returns a dict with "validation_loss" and
-        "validation_score" that becomes part of the epoch's record.
+    """
+
+    def __init__(self, network, members, data):
+        self.network = network
+        self.members = members
+        self.data = data
+        self.running = list(range(len(members)))
+        self._start()
+
+    def _start(self):
+        """Make the arrays of the members that are running."""
+        members = [self.members[i] for i in self.running]
+        data = self.data
+        if data.weight is not None and data.weight.ndim == 2:
+            one = len(members) == 1
+            running = self.running[0] if one else self.running
+            data = data._replace(weight=data.weight[running])
+        self.epochs = Epochs(
+            self.network,
+            [member.state for member in members],
+            data,
+            [member.options for member in members],
+        )
+
+    def run(self):
+        """Run one epoch of the members that are running; return their best epochs."""
+        records = zip(self.running, self.epochs.run(), strict=True)
+        return {i: self.members[i].after(record) for i, record in records}
+
+    def commit(self, bests):
+        """Keep what `run` has returned."""
+        for i, best in bests.items():
+            self.members[i].best = best
+
+    def stop(self, asked_to_stop):
+        """Take out members that have reason to stop."""
+        for i in self.running:
+            member = self.members[i]
+            member.stop_reason = member.reason_to_stop(asked_to_stop)
+        running = [i for i in self.running if self.members[i].stop_reason is None]
+        if running and running != self.running:
+            self.running = running
+            self._start()
+        self.running = running
+
+    def results(self):
+        """Return the outcomes so far of all members."""
+        return [member.result() for member in self.members]
+
+
+# --- The loop over epochs ---
+
+
+def train(stacks, callbacks, *, verbose=False, raise_error=True):
+    """Run epochs of all stacks until all members have stopped.
+
+    Parameters
+    ----------
+    stacks : list of Stack
     callbacks : object
-        Its method ``begin_epoch()`` is called before each epoch; ``end_epoch(result)``
-        is called after it, and returns whether training should stop.
+        Its method ``begin_epoch()`` is called before each epoch; ``end_epoch(results)``
+        is called after it, with a list of `TrainingResult` for each stack, and returns
+        whether training should stop.
+    verbose : bool, default=False
+        Whether to print a line for each epoch.
+    raise_error : bool, default=True
+        Whether to raise the error of a network that diverges. Otherwise its result has
+        it, and the other networks are trained on.
+
+    Returns
+    -------
+    list of list of TrainingResult
+        One for each member of each stack.
 
     Raises
     ------
     DivergenceError
-        See `Epochs.run`.
+        If a cost, a parameter or an optimizer's state is no longer finite.
     """
-    state = _at_start_of_fit(state, options)
-    history = list(history)
-    first_epoch, stop_reason = state.n_epochs, None
-    best = _best_before(state, history, options, validate)
-    epochs = Epochs(network, state, data, options)
+    running, unfinished, bests = stacks, [], []
     try:
-        while stop_reason is None:
+        while running:
             callbacks.begin_epoch()
-            epochs.save()
-            record = epochs.run()
-            history.append(record)
-            best_now = best
-            result = TrainingResult(state, history, state.n_epochs - first_epoch)
-            if validate is not None:
-                record.update(validate(result))
-            if options.early_stopping:
-                best_now = best.after(record["validation_score"], state, options.tol)
+            for stack in running:
+                stack.epochs.save()
+            unfinished, bests = running, []
+            bests_now = [stack.run() for stack in running]
             # At once, so that an interrupt finds either all of an epoch or nothing.
-            epochs.saved, best = None, best_now
-            if options.verbose:
-                print_record(record)
-            asked_to_stop = callbacks.end_epoch(result)
-            stop_reason = _stop_reason(state, options, best, asked_to_stop)
+            unfinished, bests = [], list(zip(running, bests_now, strict=True))
+            _commit(bests)
+            if raise_error:
+                _check_finite(running)
+            if verbose:
+                print_record(mean_record(_last_records(running)))
+            asked_to_stop = callbacks.end_epoch([stack.results() for stack in stacks])
+            for stack in running:
+                stack.stop(asked_to_stop)
+            running = [stack for stack in running if stack.running]
     except KeyboardInterrupt:
-        epochs.undo()
-        if state.n_epochs == first_epoch:
+        for stack in unfinished:
+            stack.epochs.undo()
+        _commit(bests)
+        if not _interrupt(stacks):
             raise
-        stop_reason = "interrupted"
-    return _result(state, history, first_epoch, best, stop_reason)
+    return [[member.final_result() for member in stack.members] for stack in stacks]
+
+
+def _commit(bests):
+    for stack, best_epochs in bests:
+        stack.commit(best_epochs)
+
+
+def _last_records(stacks):
+    """Return the records of the last epoch of all networks that have one."""
+    members = [stack.members[i] for stack in stacks for i in stack.running]
+    return [member.history[-1] for member in members if member.error is None]
+
+
+def _interrupt(stacks):
+    """Stop all members; return whether any of them has finished an epoch."""
+    members = [member for stack in stacks for member in stack.members]
+    for member in members:
+        member.stop_reason = member.stop_reason or "interrupted"
+    return any(member.state.n_epochs > member.first_epoch for member in members)
+
+
+def _check_finite(stacks):
+    """Raise the error of a network that has diverged."""
+    for stack in stacks:
+        for i in stack.running:
+            if stack.members[i].error is not None:
+                raise stack.members[i].error
 
 
 def train_chunk(network, state, data, options, history, finish):
@@ -184,11 +367,13 @@ def train_chunk(network, state, data, options, history, finish):
     Where sparse data are trained in place, a failure undoes the epoch, one of `finish`
     included.
     """
-    epochs = Epochs(network, state, data, options)
+    epochs = Epochs(network, [state], data, [options])
     try:
         if options.updates_rows:
             epochs.save()
-        record = epochs.run()
+        [record] = epochs.run()
+        if isinstance(record, DivergenceError):
+            raise record
         finished = finish(TrainingResult(state, [*history, record], 1))
         if options.verbose:
             print_record(record)
@@ -196,27 +381,6 @@ def train_chunk(network, state, data, options, history, finish):
     except BaseException:
         epochs.undo()
         raise
-
-
-def _result(state, history, first_epoch, best, stop_reason):
-    """Return the result at the end of training."""
-    # Interrupted in between, the history is one epoch ahead of the state.
-    history = [record for record in history if record["epoch"] <= state.n_epochs]
-    n_iter = state.n_epochs - first_epoch
-    if best is None:
-        return TrainingResult(state, history, n_iter, None, stop_reason)
-    return TrainingResult(best.state, history, n_iter, best.score, stop_reason)
-
-
-def _best_before(state, history, options, validate):
-    """Return the best state before the first epoch; None without early stopping."""
-    if not options.early_stopping:
-        return None
-    if state.n_epochs == 0:
-        return BestEpoch()
-    # A warm start never returns a model that is worse than where it began.
-    score = validate(TrainingResult(state, history, 0))["validation_score"]
-    return BestEpoch().after(score, state, options.tol)
 
 
 def _at_start_of_fit(state, options):
@@ -235,18 +399,13 @@ def _at_start_of_fit(state, options):
     )
 
 
-def _stop_reason(state, options, best, asked_to_stop):
-    """Return why training ends after this epoch, or None if it continues."""
-    if best is not None and best.n_no_change >= options.n_iter_no_change:
-        return "early_stopping"
-    if at_floor(state, options):
-        return "plateau"
-    # Adaptive schedules start counting again whenever they reduce the learning rate.
-    if best is None and state.n_no_change >= options.n_iter_no_change:
-        return "no_change"
-    if asked_to_stop:
-        return "callback"
-    return "max_iter" if state.n_scheduled == options.max_iter else None
+def mean_record(records):
+    """Return one record of an epoch of several networks: the means of theirs."""
+    names = [name for name in records[0] if all(name in record for record in records)]
+    means = {
+        name: sum(record[name] for record in records) / len(records) for name in names
+    }
+    return {**means, "epoch": records[0]["epoch"]}
 
 
 def print_record(record):

@@ -1,11 +1,12 @@
 """The formula of RMSprop, bound to the arrays that it updates.
 
-`Update` steps all of its parameters. `RowUpdate` steps some rows of a matrix, and makes
-up for the steps that a row has missed when it is next needed.
+`Update` steps all of its parameters, or those of a stack of networks, of which each has
+a row and an optimizer. `RowUpdate` steps some rows of a matrix, and makes up for the
+steps that a row has missed when it is next needed.
 """
 
 import sys
-from math import isfinite, log
+from math import isfinite, log, prod
 
 import numpy as np
 
@@ -22,46 +23,67 @@ FLUSH_MARGIN = 1e6
 
 
 class Formula:
-    """The formula of one optimizer, for arrays of one dtype."""
+    """The formula of an optimizer, for arrays of one dtype.
 
-    def __init__(self, optimizer, dtype):
-        self.optimizer = optimizer
-        self.bias_correction = optimizer.bias_correction
-        self.epsilon_in_sqrt = optimizer.epsilon_in_sqrt
-        self.nesterov = optimizer.nesterov
+    Parameters
+    ----------
+    optimizers : list of RMSprop
+        One, or one for each member of a stack, with the same flags.
+    dtype : dtype
+    """
+
+    def __init__(self, optimizers, dtype):
+        self.optimizers = optimizers
+        self.bias_correction = optimizers[0].bias_correction
+        self.epsilon_in_sqrt = optimizers[0].epsilon_in_sqrt
+        self.nesterov = optimizers[0].nesterov
+        self.options = {
+            name: common([getattr(optimizer, name) for optimizer in optimizers])
+            for name in ("beta", "epsilon", "momentum", "weight_decay")
+        }
+        self.decays = bool(np.any(self.options["weight_decay"]))
         # Scalars as 0-d arrays of the working dtype: with a Python float a call on a
-        # small array takes twice as long.
-        self.beta = np.array(optimizer.beta, dtype)
-        self.rest = np.array(1 - optimizer.beta, dtype)
+        # small array takes twice as long. Where members differ, columns.
+        beta, epsilon = self.options["beta"], self.options["epsilon"]
+        self.beta = np.array(beta, dtype)
+        self.rest = np.array(1 - beta, dtype)
         # An epsilon that rounds to zero would give 0 / 0.
-        self.epsilon = np.array(max(optimizer.epsilon, np.finfo(dtype).tiny), dtype)
-        self.momentum = np.array(optimizer.momentum, dtype)
-        self.learning_rate = np.empty((), dtype)
-        self.momentum_learning_rate = np.empty((), dtype)
-        self.kept = np.empty((), dtype)
-        self.correction = np.empty((), dtype)
-        self.flush_interval = _flush_interval(optimizer.beta, optimizer.momentum)
+        self.epsilon = np.array(np.maximum(epsilon, np.finfo(dtype).tiny), dtype)
+        self.momentum = np.array(self.options["momentum"], dtype)
+        shape = () if len(optimizers) == 1 else (len(optimizers), 1)
+        self.learning_rate = np.empty(shape, dtype)
+        self.momentum_learning_rate = np.empty(shape, dtype)
+        self.kept = np.empty(shape, dtype)
+        self.correction = np.empty(shape, dtype)
+        self.flush_interval = _flush_interval(
+            *(decay for one in optimizers for decay in (one.beta, one.momentum))
+        )
         self.flush_threshold = np.finfo(dtype).tiny * FLUSH_MARGIN
 
     def begin_step(self, learning_rate):
-        """Count a step and set what it has in common for all parameters."""
-        optimizer = self.optimizer
-        optimizer.n_steps_ += 1
+        """Count a step and set what it has in common for all parameters.
+
+        `learning_rate` is a number, or a column with that of each member.
+        """
+        options = self.options
+        for optimizer in self.optimizers:
+            optimizer.n_steps_ += 1
         self.learning_rate[...] = learning_rate
         if self.nesterov:
-            self.momentum_learning_rate[...] = learning_rate * optimizer.momentum
-        if optimizer.weight_decay > 0:
-            self.kept[...] = 1 - learning_rate * optimizer.weight_decay
+            self.momentum_learning_rate[...] = learning_rate * options["momentum"]
+        if self.decays:
+            self.kept[...] = 1 - learning_rate * options["weight_decay"]
         if self.bias_correction:
-            self.correction[...] = 1 - optimizer.beta**optimizer.n_steps_
+            n_steps = common([optimizer.n_steps_ for optimizer in self.optimizers])
+            self.correction[...] = 1 - options["beta"] ** n_steps
 
     @property
     def flushes_now(self):
         """Whether tiny averages are to be set to zero after this step."""
-        return self.optimizer.n_steps_ % self.flush_interval == 0
+        return self.optimizers[0].n_steps_ % self.flush_interval == 0
 
     def step(self, decayed, params, gradient, square_average, mean, velocity, scratch):
-        """Step one block: 1-D arrays, of which `decayed` has weight decay."""
+        """Step one block of each array; `decayed` has weight decay."""
         if decayed is not None:
             np.multiply(decayed, self.kept, decayed)
         # v <- beta * v + (1 - beta) * g**2
@@ -132,7 +154,7 @@ class Update:
     Parameters
     ----------
     formula : Formula
-    params, gradient : ndarray of shape (n_params,)
+    params, gradient : ndarray of shape (n_params,) or (n_members, n_params)
     averages : list of ndarray or None
         The square average, the gradient average and the velocity.
     n_decayed : int
@@ -142,8 +164,7 @@ class Update:
     def __init__(self, formula, params, gradient, averages, n_decayed):
         self.formula = formula
         self.arrays = [params, *(array for array in averages if array is not None)]
-        scratch = np.empty(min(BLOCK_SIZE, params.size), params.dtype)
-        self.blocks = _blocks(params, gradient, averages, scratch, n_decayed)
+        self.blocks = _blocks(params, gradient, averages, n_decayed)
         self.backup = None
         self.saved_n_steps = None
 
@@ -166,12 +187,14 @@ class Update:
         if self.backup is None:
             self.backup = _Copies(self.arrays)
         self.backup.renew()
-        self.saved_n_steps = self.formula.optimizer.n_steps_
+        self.saved_n_steps = [one.n_steps_ for one in self.formula.optimizers]
 
     def restore(self):
         """Go back to what was saved."""
         self.backup.restore()
-        self.formula.optimizer.n_steps_ = self.saved_n_steps
+        pairs = zip(self.formula.optimizers, self.saved_n_steps, strict=True)
+        for optimizer, n_steps in pairs:
+            optimizer.n_steps_ = n_steps
 
     def unchecked(self):
         """Return arrays that may have become infinite or NaN.
@@ -204,7 +227,8 @@ class RowUpdate:
 
     def __init__(self, formula, params, shape, gradient, n_decayed):
         self.formula = formula
-        self.optimizer = optimizer = formula.optimizer
+        (optimizer,) = formula.optimizers
+        self.optimizer = optimizer
         size = shape[0] * shape[1]
         average = flat_view(optimizer.square_average_)
         self.row_steps = optimizer.row_steps_
@@ -325,7 +349,8 @@ class RowUpdate:
         """Keep rows as they are, unless that has been done since `save`."""
         # Modulo 2**32, rows that have been updated since then are ahead of it; others
         # are not if they have missed fewer than 2**31 steps.
-        saved_now = np.uint32(self.rest.saved_n_steps % 2**32)
+        (saved_n_steps,) = self.rest.saved_n_steps
+        saved_now = np.uint32(saved_n_steps % 2**32)
         fresh = rows[saved_now - self.row_steps[rows] < 2**31]
         if len(fresh):
             self.backup.add(fresh)
@@ -421,22 +446,38 @@ def _multiply_by_power(array, factor, exponents):
     np.multiply(array, powers.astype(array.dtype), array)
 
 
-def _blocks(params, gradient, averages, scratch, n_decayed):
-    """Return the arguments of `Formula.step` for all blocks of some 1-D arrays."""
+def _blocks(params, gradient, averages, n_decayed):
+    """Return the arguments of `Formula.step` for all blocks of some arrays.
+
+    A block of a stack has the same parameters of all members.
+    """
+    *members, n_params = params.shape
+    size = max(1, BLOCK_SIZE // prod(members))
+    scratch = np.empty((*members, min(size, n_params)), params.dtype)
     blocks = []
-    for start in range(0, params.size, BLOCK_SIZE):
-        block = slice(start, start + BLOCK_SIZE)
-        decayed = params[start : min(start + BLOCK_SIZE, n_decayed)]
+    for start in range(0, n_params, size):
+        block = slice(start, start + size)
+        decayed = params[..., start : min(start + size, n_decayed)]
         blocks.append(
             (
                 decayed if decayed.size else None,
-                params[block],
-                gradient[block],
-                *(None if average is None else average[block] for average in averages),
-                scratch[: params.size - start],
+                params[..., block],
+                gradient[..., block],
+                *(
+                    None if average is None else average[..., block]
+                    for average in averages
+                ),
+                scratch[..., : n_params - start],
             )
         )
     return blocks
+
+
+def common(values):
+    """Return the number that all values are equal to, or a column of the values."""
+    if all(value == values[0] for value in values):
+        return values[0]
+    return np.array(values)[:, np.newaxis]
 
 
 def _flush_interval(*decays):
