@@ -169,7 +169,10 @@ class Data(NamedTuple):
         return self.values_per_row < RARE_SHARE * self.X.shape[1]
 
     def initial_bias(self, network):
-        """Return the biases of the network's outputs, by the weighted frequencies."""
+        """Return the biases of the network's outputs, by the weighted frequencies.
+
+        Weights may not differ between members.
+        """
         weight = None if self.weight is None else self.weight[self.rows]
         return LOSSES[network.loss].initial_bias(
             self.target[self.rows], weight, network.layer_sizes[-1]
@@ -182,7 +185,7 @@ class Data(NamedTuple):
         return Data(
             self.X[self.rows],
             self.target[self.rows],
-            None if self.weight is None else self.weight[self.rows],
+            None if self.weight is None else self.weight[..., self.rows],
             np.arange(len(self.rows)),
         )
 

@@ -290,7 +290,8 @@ def inner_rows(a, b):
     """Return the same for arrays with one axis less."""
     if a.ndim == b.ndim == 1:
         return float(a.dot(b))
-    return np.vecdot(a, b)
+    # Costs are added up over an epoch: in float64, as those of one network.
+    return np.vecdot(a, b).astype(np.float64)
 
 
 LOSSES = {

@@ -151,6 +151,17 @@ class RMSprop:
         self.n_steps_ = 0
 
     @property
+    def _flags(self) -> tuple[bool, ...]:
+        """What the optimizers of a stack have in common."""
+        return (
+            self.momentum > 0,
+            self.nesterov,
+            self.centered,
+            self.bias_correction,
+            self.epsilon_in_sqrt,
+        )
+
+    @property
     def _decays(self) -> tuple[float, float]:
         """`beta` and `weight_decay`: what rows without a gradient depend on."""
         return self.beta, self.weight_decay
@@ -445,18 +456,26 @@ def stack_update_for(optimizers, params, gradient, n_decayed):
     Parameters
     ----------
     optimizers : list of RMSprop
-        One for each member. They may differ in their numbers, not in their flags. Their
-        averages become rows of arrays of the whole stack.
+        One for each member. They may differ in their numbers, not in their flags, nor
+        in whether there is momentum. Their averages become rows of arrays of the whole
+        stack.
     params, gradient : ndarray of shape (n_members, n_params)
         C-contiguous, of the same dtype, without shared memory.
     n_decayed : int
         Weight decay applies to this many leading parameters.
     """
+    if len({optimizer._flags for optimizer in optimizers}) > 1:
+        raise ValueError("The optimizers of a stack must have the same flags.")
     for optimizer, row in zip(optimizers, params, strict=True):
         optimizer._check_state(row)
         optimizer.catch_up(row)
         optimizer._prepare_state(row)
-    averages = [_stacked(optimizers, name) for name in _AVERAGES]
+    first = optimizers[0]
+    averages = [
+        _stacked(optimizers, "square_average_"),
+        _stacked(optimizers, "gradient_average_") if first.centered else None,
+        _stacked(optimizers, "velocity_") if first.momentum > 0 else None,
+    ]
     formula = Formula(optimizers, params.dtype)
     return Update(
         formula, params, gradient, averages, n_decayed if formula.decays else 0
@@ -465,8 +484,6 @@ def stack_update_for(optimizers, params, gradient, n_decayed):
 
 def _stacked(optimizers, name):
     """Return the arrays of all members as one, whose rows replace them."""
-    if getattr(optimizers[0], name) is None:
-        return None
     rows = np.stack([getattr(optimizer, name) for optimizer in optimizers])
     for optimizer, row in zip(optimizers, rows, strict=True):
         setattr(optimizer, name, row)

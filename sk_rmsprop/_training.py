@@ -256,6 +256,12 @@ class Stack:
         records = zip(self.running, self.epochs.run(), strict=True)
         return {i: self.members[i].after(record) for i, record in records}
 
+    def undo(self):
+        """Go back to where the epoch began."""
+        self.epochs.undo()
+        for i in self.running:
+            self.members[i].error = None
+
     def commit(self, bests):
         """Keep what `run` has returned."""
         for i, best in bests.items():
@@ -320,14 +326,14 @@ def train(stacks, callbacks, *, verbose=False, raise_error=True):
             if raise_error:
                 _check_finite(running)
             if verbose:
-                print_record(mean_record(_last_records(running)))
+                _print_mean(running)
             asked_to_stop = callbacks.end_epoch([stack.results() for stack in stacks])
             for stack in running:
                 stack.stop(asked_to_stop)
             running = [stack for stack in running if stack.running]
     except KeyboardInterrupt:
         for stack in unfinished:
-            stack.epochs.undo()
+            stack.undo()
         _commit(bests)
         if not _interrupt(stacks):
             raise
@@ -339,10 +345,12 @@ def _commit(bests):
         stack.commit(best_epochs)
 
 
-def _last_records(stacks):
-    """Return the records of the last epoch of all networks that have one."""
+def _print_mean(stacks):
+    """Print the mean of the records of an epoch, unless all networks have diverged."""
     members = [stack.members[i] for stack in stacks for i in stack.running]
-    return [member.history[-1] for member in members if member.error is None]
+    records = [member.history[-1] for member in members if member.error is None]
+    if records:
+        print_record(mean_record(records))
 
 
 def _interrupt(stacks):
