@@ -2,8 +2,14 @@
 
 from sk_rmsprop._classifier import RMSpropMLPClassifier
 from sk_rmsprop._display import TrainingHistoryDisplay
+from sk_rmsprop._ensemble import RMSpropMLPEnsembleClassifier
 from sk_rmsprop._rmsprop import RMSprop
 
 __version__ = "0.1.0"
 
-__all__ = ["RMSprop", "RMSpropMLPClassifier", "TrainingHistoryDisplay"]
+__all__ = [
+    "RMSprop",
+    "RMSpropMLPClassifier",
+    "RMSpropMLPEnsembleClassifier",
+    "TrainingHistoryDisplay",
+]

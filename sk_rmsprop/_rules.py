@@ -13,6 +13,9 @@ epochs. Of 20 newsgroups with TF-IDF, 300 texts are learned best in 40 epochs, 1
 
 import math
 
+# Ensembles of fewer samples are not cross-fitted.
+MIN_SAMPLES_FOR_FOLDS = 64
+
 
 def auto_batch_size(n_samples, n_inputs, *, rare):
     """Return the mini-batch size: 32, and more for many samples or many inputs.
@@ -58,6 +61,28 @@ def auto_weight_decay(n_samples, *, rare):
     if rare:
         return 0.0
     return 0.03 if n_samples is None else min(0.1, 600 / n_samples)
+
+
+def auto_estimators(n_samples, n_features, n_classes):
+    """Return the parameters of the base classifiers of an ensemble.
+
+    The first one is smooth: strongly penalized, on numbers as they are. The second one
+    is sharp: two layers on the piecewise-linear encoding. Small networks trained on
+    mini-batches of 64 samples are as good as wider ones on 32, in half the time.
+    """
+    common = {
+        "learning_rate": 0.01,
+        "weight_decay": min(0.03, auto_weight_decay(n_samples, rare=False)),
+        "batch_size": max(64, auto_batch_size(n_samples, n_features, rare=False)),
+    }
+    if n_samples >= MIN_SAMPLES_FOR_FOLDS:
+        # A sample of weight 2 can't be two samples, which may be in different folds:
+        # the precision that this would take is not needed.
+        common["dtype"] = "float32"
+    alpha = min(max(3, 30 / n_classes) / n_samples, 0.05)
+    smooth = {"hidden_layer_sizes": (64,), "numerical_encoding": "robust"}
+    sharp = {"hidden_layer_sizes": (64, 64), "numerical_encoding": "piecewise"}
+    return [{**common, **smooth, "alpha": alpha}, {**common, **sharp}]
 
 
 def auto_sparse_factor(n_samples, n_features, *, rare):
