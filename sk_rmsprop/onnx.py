@@ -1,6 +1,6 @@
-"""Conversion of `RMSpropMLPClassifier` to ONNX.
+"""Conversion of `RMSpropMLPClassifier` and `RMSpropMLPEnsembleClassifier` to ONNX.
 
-Importing this module registers the converter with skl2onnx, for the classifier alone
+Importing this module registers the converter with skl2onnx, for the classifiers alone
 and inside pipelines and whatever else skl2onnx converts::
 
     import sk_rmsprop.onnx
@@ -9,6 +9,10 @@ and inside pipelines and whatever else skl2onnx converts::
     model = to_onnx(pipeline, X[:1])
 
 It needs skl2onnx: ``pip install "sk-rmsprop[onnx]"``.
+
+The graph of an ensemble has the encoding of each base classifier once and then its
+networks side by side. Those of the same fold are pooled, and the output is the mean of
+the pools' probabilities.
 """
 
 import numpy as np
@@ -18,6 +22,7 @@ from sk_rmsprop._activations import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
 from sk_rmsprop._categories import MAX_CATEGORIES
 from sk_rmsprop._classifier import RMSpropMLPClassifier
 from sk_rmsprop._encoding import Encoder
+from sk_rmsprop._ensemble import RMSpropMLPEnsembleClassifier
 from sk_rmsprop._numbers import CLIP, CLIP_INPUT
 
 try:
@@ -206,7 +211,7 @@ ONNX_ACTIVATIONS = {
 def _parse(scope, model, inputs, custom_parsers=None):
     """Declare the outputs of a classifier: skl2onnx's parser."""
     check_is_fitted(model)
-    _check_codes(model.encoding_.table)
+    _check_codes(_groups(model)[0][0].encoding_.table)
     _onnx_classes(scope, model)  # Raises its error before skl2onnx meets the classes.
     options = scope.get_options(model, {"zipmap": True})
     zipmap, class_labels = options["zipmap"], options.get("output_class_labels", False)
@@ -256,16 +261,14 @@ def _convert(scope, operator, container):
     dtype = np.dtype(np.float64 if input_dtype == np.float64 else np.float32)
     graph = _Graph(scope, container, dtype)
     X = operator.inputs[0].full_name
-    raw = _add_layers(graph, model, _add_encoding(graph, model, X, input_dtype))
+    linked = _add_probabilities(graph, model, X, input_dtype)
     label, probabilities, *class_labels = operator.outputs
     classes = _onnx_classes(scope, model)
     classes = graph.constant(classes, classes.dtype)
     if _is_multilabel(model):
-        linked = graph.node("Sigmoid", raw)
         positive = graph.node("Greater", linked, graph.constant(0.5))
         graph.cast(positive, np.bool_, np.int64, output=label.full_name)
     else:
-        linked = graph.node("Softmax", raw, axis=1)
         best = graph.node("ArgMax", linked, axis=1, keepdims=0)
         graph.node("Gather", classes, best, axis=0, output=label.full_name)
     graph.cast(linked, dtype, _dtype(probabilities), output=probabilities.full_name)
@@ -285,9 +288,40 @@ def _check_codes(table):
         )
 
 
-def _add_encoding(graph, model, X, input_dtype):
-    """Add the encoding of the features; return the network's inputs."""
-    encoding = model.encoding_
+def _add_probabilities(graph, model, X, input_dtype):
+    """Add a model from the features on; return its probabilities."""
+    groups = []
+    for members in _groups(model):
+        inputs = _add_encoding(graph, members[0].encoding_, X, input_dtype)
+        groups.append([_add_layers(graph, member, inputs) for member in members])
+    is_multilabel = _is_multilabel(model)
+    if isinstance(model, RMSpropMLPClassifier):
+        return _add_link(graph, groups[0][0], is_multilabel)
+    pools = _add_pools(graph, model.pool_weights_ / model.temperature_, groups)
+    linked = [_add_link(graph, raw, is_multilabel) for raw in pools]
+    # Not Mean, which onnxruntime does not have for float64.
+    total = graph.node("Sum", *linked)
+    return graph.node("Div", total, graph.constant(len(linked)))
+
+
+def _add_pools(graph, weights, groups):
+    """Add the weighted sums of the groups' raw outputs; return that of each fold."""
+    weighted = []
+    for weight, members in zip(weights, groups, strict=True):
+        factor = graph.constant(weight)
+        weighted.append([graph.node("Mul", raw, factor) for raw in members])
+    return [graph.node("Sum", *raw) for raw in zip(*weighted, strict=True)]
+
+
+def _add_link(graph, raw, is_multilabel):
+    """Add what turns raw outputs into probabilities; return these."""
+    if is_multilabel:
+        return graph.node("Sigmoid", raw)
+    return graph.node("Softmax", raw, axis=1)
+
+
+def _add_encoding(graph, encoding, X, input_dtype):
+    """Add an encoding of the features; return the inputs of its networks."""
     parts = []
     if len(encoding.numeric):
         parts += _add_numbers(graph, encoding, X, input_dtype)
@@ -375,7 +409,7 @@ def _add_categories(graph, categories, codes):
 
 
 def _add_layers(graph, model, a):
-    """Add the network's layers; return its raw outputs."""
+    """Add the layers of a network; return its raw outputs."""
     # Not model.activation, which set_params may have changed since.
     activation = ONNX_ACTIVATIONS[model._network.activation]
     layers = zip(model.coefs_, model.intercepts_, strict=True)
@@ -409,19 +443,25 @@ def _dtype(variable):
     return tensor_dtype_to_np_dtype(data_types.guess_proto_type(variable.type))
 
 
+def _groups(model):
+    """Return the networks of a model, as lists of those that share an encoding."""
+    return [[model]] if isinstance(model, RMSpropMLPClassifier) else model.estimators_
+
+
 def _is_multilabel(model):
-    return model.out_activation_ == "logistic"
+    return _groups(model)[0][0].out_activation_ == "logistic"
 
 
-update_registered_converter(
-    RMSpropMLPClassifier,
-    "SkRMSpropRMSpropMLPClassifier",
-    _calculate_shapes,
-    _convert,
-    parser=_parse,
-    options={
-        "zipmap": [True, False, "columns"],
-        "nocl": [True, False],
-        "output_class_labels": [False, True],
-    },
-)
+for classifier in (RMSpropMLPClassifier, RMSpropMLPEnsembleClassifier):
+    update_registered_converter(
+        classifier,
+        f"SkRMSprop{classifier.__name__}",
+        _calculate_shapes,
+        _convert,
+        parser=_parse,
+        options={
+            "zipmap": [True, False, "columns"],
+            "nocl": [True, False],
+            "output_class_labels": [False, True],
+        },
+    )

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import StackingClassifier
@@ -17,10 +18,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from sk_rmsprop import RMSpropMLPClassifier
+from sk_rmsprop import RMSpropMLPClassifier, RMSpropMLPEnsembleClassifier
 from sk_rmsprop._activations import ACTIVATIONS
 
 FLOAT_DTYPES = ["float32", "float64"]
+TOLERANCES = {"float32": 1e-5, "float64": 1e-13}
 
 # What the three classes are called.
 CLASSES = {
@@ -38,7 +40,7 @@ CLASSES = {
 
 @pytest.fixture
 def convert():
-    """Return skl2onnx's `to_onnx`, which knows the classifier."""
+    """Return skl2onnx's `to_onnx`, which knows the classifiers."""
     skl2onnx = pytest.importorskip("skl2onnx")
     import sk_rmsprop.onnx  # noqa: F401
 
@@ -106,13 +108,33 @@ def make_classifier(hidden_layer_sizes=(8,), **params):
     )
 
 
+def make_ensemble(*, n_folds=3, **params):
+    """Return an ensemble of two kinds of networks, with different encodings."""
+    bases = [
+        make_classifier(numerical_encoding="robust"),
+        make_classifier((6, 5), activation="tanh", numerical_encoding="piecewise"),
+    ]
+    return RMSpropMLPEnsembleClassifier(
+        bases, n_folds=n_folds, random_state=0, **params
+    )
+
+
+def pool_unequally(ensemble):
+    """Give a fitted ensemble weights and a temperature that make a difference."""
+    # Calibration may find that one base classifier suffices.
+    weights = np.arange(1.0, 1 + len(ensemble.pool_weights_))
+    ensemble.pool_weights_ = weights / weights.sum()
+    ensemble.temperature_ = 0.8
+    return ensemble
+
+
 def assert_same_predictions(outputs, clf, X, tolerance=1e-5):
     """Check the outputs `label` and `probabilities` against the classifier."""
     expected = clf.predict_proba(X)
     np.testing.assert_allclose(
         outputs["probabilities"], expected, rtol=0, atol=tolerance
     )
-    if getattr(clf, "out_activation_", None) == "logistic":
+    if np.ndim(outputs["label"]) == 2:  # Multilabel
         margin = 2 * np.abs(expected - 0.5).min(axis=1)
     else:
         two_best = np.sort(np.pad(expected, [(0, 0), (1, 0)]), axis=1)[:, -2:]
@@ -249,7 +271,7 @@ def test_missing_numbers(dtype, numerical_encoding, X, codes, run):
     rows = with_gaps(X, [0, 1, 2]).astype(dtype)
     rows[0] = np.nan
     outputs = run(clf, rows, zipmap=False)
-    assert_same_predictions(outputs, clf, rows, 1e-5 if dtype == "float32" else 1e-13)
+    assert_same_predictions(outputs, clf, rows, TOLERANCES[dtype])
 
 
 @pytest.mark.parametrize("target_opset", [9, 10, 11, None])
@@ -265,7 +287,7 @@ def test_categories(dtype, n_codes, target_opset, X, run):
     rows[:50, 1] = 7  # Not a code
     rows[:50, 4] = 1e6
     outputs = run(clf, rows, zipmap=False, target_opset=target_opset)
-    assert_same_predictions(outputs, clf, rows, 1e-5 if dtype == "float32" else 1e-13)
+    assert_same_predictions(outputs, clf, rows, TOLERANCES[dtype])
 
 
 @pytest.mark.parametrize("dtype", FLOAT_DTYPES)
@@ -303,10 +325,11 @@ def test_large_integers(X, run):
     assert_same_predictions(run(clf, X, zipmap=False), clf, X)
 
 
-def test_string_categories_are_refused(X, codes, convert):
+@pytest.mark.parametrize("make", [make_classifier, make_ensemble])
+def test_string_categories_are_refused(make, X, codes, convert):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"size": X[:, 0], "color": np.array(list("rgb"))[codes]})
-    clf = make_classifier().fit(frame, codes)
+    clf = make().fit(frame, codes)
     message = "column 'color' are not numeric codes.*OrdinalEncoder"
     with pytest.raises(ValueError, match=message):
         convert(clf, frame[:1])
@@ -330,6 +353,86 @@ def test_string_categories_behind_an_encoder(missing, X, codes, run):
     assert len(clf.encoding_.categories) == 1
     frame.loc[:50, "color"] = "unknown"
     assert_same_predictions(run(pipeline, frame, zipmap=False), pipeline, frame)
+
+
+# Ensembles.
+
+
+@pytest.mark.parametrize("n_folds", [2, 3])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_ensemble(dtype, kind, n_folds, X, targets, run):
+    X = X.astype(dtype)
+    ensemble = pool_unequally(make_ensemble(n_folds=n_folds).fit(X, targets[kind]))
+    outputs = run(ensemble, X, zipmap=False)
+    assert outputs["probabilities"].dtype == dtype
+    assert_same_predictions(outputs, ensemble, X, TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_ensemble_with_gaps_and_codes(dtype, X, run):
+    X, y = with_codes(X, 5)
+    X_train = with_gaps(X, [0, 1]).astype(dtype)
+    ensemble = make_ensemble(categorical_features=[1, 4]).fit(X_train, y)
+    pool_unequally(ensemble)
+    rows = with_gaps(X, [0, 1, 2, 4]).astype(dtype)
+    rows[:50, 1] = 7  # Not a code
+    outputs = run(ensemble, rows, zipmap=False)
+    assert_same_predictions(outputs, ensemble, rows, TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_ensemble_without_folds(dtype, X, codes, run):
+    X = X.astype(dtype)
+    ensemble = make_ensemble().fit(X[:60], codes[:60])
+    assert ensemble.oof_log_loss_ is None
+    outputs = run(ensemble, X, zipmap=False)
+    assert_same_predictions(outputs, ensemble, X, TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize("target_opset", [9, None])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+@pytest.mark.parametrize("n_bases", [1, 3])
+def test_ensemble_of_any_networks(n_bases, dtype, target_opset, X, codes, run):
+    X = X.astype(dtype)
+    bases = [
+        make_classifier((4, 3), activation="selu"),
+        make_classifier(()),
+        make_classifier(activation="silu", numerical_encoding="none"),
+    ]
+    ensemble = RMSpropMLPEnsembleClassifier(bases[:n_bases], n_folds=2, random_state=0)
+    pool_unequally(ensemble.fit(X, codes))
+    outputs = run(ensemble, X, zipmap=False, target_opset=target_opset)
+    assert_same_predictions(outputs, ensemble, X, TOLERANCES[dtype])
+
+
+def test_default_ensemble_in_a_pipeline(X, codes, run):
+    names = np.array(CLASSES["str"])
+    ensemble = RMSpropMLPEnsembleClassifier(n_folds=2, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), ensemble).fit(X, names[codes])
+    outputs = run(pipeline, X, zipmap=False, output_class_labels=True)
+    assert list(outputs["class_labels"]) == list(names)
+    assert_same_predictions(outputs, pipeline, X, 1e-12)
+    # skl2onnx's default.
+    outputs = run(pipeline, X)
+    assert list(outputs["output_probability"][0]) == list(names)
+    np.testing.assert_array_equal(outputs["output_label"], pipeline.predict(X))
+
+
+def test_ensemble_encodes_once_per_base(X, codes, convert):
+    ensemble = make_ensemble(n_folds=3).fit(with_gaps(X, [0]), codes)
+    nodes = convert(ensemble, X[:1], options={"zipmap": False}).graph.node
+    operators = [node.op_type for node in nodes]
+    # Both bases look for missing numbers, and the second one again for its bins.
+    assert operators.count("IsNaN") == 3
+    assert operators.count("Gemm") == 3 * (2 + 3)
+
+
+def test_ensemble_trained_on_sparse_data(X, codes, run):
+    # The remedy that the documentation names: a dense sample.
+    X = np.maximum(X, 0)
+    ensemble = pool_unequally(make_ensemble().fit(csr_array(X), codes))
+    assert_same_predictions(run(ensemble, X, zipmap=False), ensemble, X, 1e-13)
 
 
 # Class labels and skl2onnx's options.
@@ -483,6 +586,7 @@ def test_columns_of_different_kinds(X, codes, run):
             cv=2,
         ),
         CalibratedClassifierCV(make_classifier(), cv=2),
+        CalibratedClassifierCV(make_ensemble(n_folds=2), cv=2),
         StackingClassifier(
             [
                 ("net", make_pipeline(StandardScaler(), make_classifier())),
@@ -521,9 +625,11 @@ def test_class_labels_and_zipmap_exclude_each_other(X, codes, convert):
 
 
 @pytest.mark.parametrize("options", [None, {"zipmap": False}, {"zipmap": "columns"}])
-def test_unfitted(options, X, convert):
-    with pytest.raises(NotFittedError, match="RMSpropMLPClassifier"):
-        convert(make_classifier(), X[:1], options=options)
+@pytest.mark.parametrize("make", [make_classifier, make_ensemble])
+def test_unfitted(make, options, X, convert):
+    clf = make()
+    with pytest.raises(NotFittedError, match=type(clf).__name__):
+        convert(clf, X[:1], options=options)
 
 
 def test_strings_as_input(X, codes, convert):
