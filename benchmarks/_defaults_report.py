@@ -8,13 +8,20 @@ from benchmarks._report import Table, markdown, number
 
 PAGE = "defaults.md"
 DEFAULT = "default"
-REFERENCE = "MLPClassifier"
+ENSEMBLE = "ensemble"
+# Compared by data set.
+PAIRS = [
+    (DEFAULT, "MLPClassifier"),
+    (ENSEMBLE, DEFAULT),
+    (ENSEMBLE, "HistGradientBoosting"),
+]
 SCORES = ("accuracy", "log_loss", "seconds")
 
 # The models that are ranked and plotted, with their markers; all others are variants of
 # the default.
 MARKS = {
     DEFAULT: ("*", "#D55E00"),
+    ENSEMBLE: ("P", "#882255"),
     "MLPClassifier": ("o", "#0072B2"),
     "MLPClassifier, early stopping": ("s", "#56B4E9"),
     "HistGradientBoosting": ("^", "#009E73"),
@@ -22,6 +29,10 @@ MARKS = {
     "LogisticRegression": ("D", "#CC79A7"),
 }
 COMPARED = tuple(MARKS)
+LABELS = {
+    DEFAULT: "RMSpropMLPClassifier",
+    ENSEMBLE: "RMSpropMLPEnsembleClassifier",
+}
 
 
 def write(folder, records):
@@ -29,7 +40,11 @@ def write(folder, records):
     records = list(records)
     scaled = [record for record in records if record["data"] == "scaled"]
     on_all_sets = _on_all_sets(scaled)
-    tables = [*_by_size(scaled), *_by_set(scaled), _ablation(scaled), _raw(records)]
+    tables = [*_by_size(scaled)]
+    for name, reference in PAIRS:
+        tables += _by_set(scaled, name, reference)
+    tables += [_ablation(scaled, base) for base in (DEFAULT, ENSEMBLE)]
+    tables.append(_raw(records))
     lines = ["# Comparison of the defaults", "", *markdown(_comparison(on_all_sets))]
     if find_spec("matplotlib"):
         draw(on_all_sets).savefig(folder / "defaults.png", dpi=150)
@@ -114,53 +129,60 @@ def _by_size(records):
         yield _comparison(chosen, f"At most {size:,} training samples")
 
 
-def _by_set(records):
-    """Yield a comparison of the default with `REFERENCE` by data set for each size."""
+def _by_set(records, name, reference):
+    """Yield a comparison of two configurations by data set for each size."""
     cells = _cells(records)
-    if REFERENCE not in cells:
+    if name not in cells or reference not in cells:
         return
-    cases = _common(cells, [DEFAULT, REFERENCE])
+    cases = _common(cells, [name, reference])
     for size in sorted({case[1] for case in cases}):
         rows = []
-        for name in sorted({case[0] for case in cases if case[1] == size}):
-            chosen = [case for case in cases if case[:2] == (name, size)]
-            ours, theirs = (_means(cells, n, chosen) for n in (DEFAULT, REFERENCE))
+        for set_name in sorted({case[0] for case in cases if case[1] == size}):
+            chosen = [case for case in cases if case[:2] == (set_name, size)]
+            ours, theirs = (_means(cells, n, chosen) for n in (name, reference))
             rows.append(
-                [name, f"{ours[0]:.4f}", f"{100 * (ours[0] - theirs[0]):+.2f}"]
+                [set_name, f"{ours[0]:.4f}", f"{100 * (ours[0] - theirs[0]):+.2f}"]
                 + [f"{ours[1]:.3f}", f"{ours[1] - theirs[1]:+.3f}"]
-                + [number(ours[2]), number(theirs[2] / ours[2])]
+                + [number(ours[2]), number(ours[2] / theirs[2])]
             )
         header = ["data set", "accuracy", "difference in points"]
-        header += ["log-loss", "difference", "seconds", "speedup"]
-        title = f"Compared with {REFERENCE}, at most {size:,} training samples"
+        header += ["log-loss", "difference", "seconds", "relative time"]
+        title = f"The {name}"
+        title += f" compared with {reference}, at most {size:,} training samples"
         yield Table(title, header, rows)
 
 
-def _ablation(records):
-    """Return the effect of each change to the default, with two standard errors."""
+def _ablation(records, base):
+    """Return the effect of each change to a base, with two standard errors."""
     cells = _cells(records)
-    variants = [name for name in cells if name not in COMPARED]
+    variants = [
+        name
+        for name in cells
+        if name not in COMPARED and name.startswith(ENSEMBLE) == (base == ENSEMBLE)
+    ]
     if not variants:
         return None
     rows = []
     for name in variants:
-        cases = _common(cells, [DEFAULT, name])
-        changes = [_change_by_seed(cells, name, cases, score) for score in SCORES[:2]]
-        slower = _means(cells, name, cases)[2] / _means(cells, DEFAULT, cases)[2]
+        cases = _common(cells, [base, name])
+        changes = [
+            _change_by_seed(cells, base, name, cases, score) for score in SCORES[:2]
+        ]
+        slower = _means(cells, name, cases)[2] / _means(cells, base, cases)[2]
         points = [100 * change for change in changes[0]]
         rows.append(
             [name, _with_error(points, 2), _with_error(changes[1], 4), f"{slower:.2f}"]
         )
     header = ["change", "accuracy in points", "log-loss", "relative time"]
-    note = "Differences from the default, ± twice their standard error over seeds."
-    return Table("One change at a time", header, rows, note=note)
+    note = f"Differences from the {base}, ± twice their standard error over seeds."
+    return Table(f"One change of the {base} at a time", header, rows, note=note)
 
 
-def _change_by_seed(cells, name, cases, score):
-    """Return the mean difference from the default for each seed."""
+def _change_by_seed(cells, base, name, cases, score):
+    """Return the mean difference from the base for each seed."""
     return [
         mean(
-            cells[name][case][score] - cells[DEFAULT][case][score]
+            cells[name][case][score] - cells[base][case][score]
             for case in cases
             if case[2] == seed
         )
@@ -206,7 +228,7 @@ def draw(records):
     for ax, score in zip(axes, SCORES[:2], strict=True):
         for name in _compared(cells):
             values = dict(zip(SCORES, _means(cells, name, cases), strict=True))
-            label = "RMSpropMLPClassifier" if name == DEFAULT else name
+            label = LABELS.get(name, name)
             marker, color = MARKS[name]
             ax.plot(
                 values["seconds"],

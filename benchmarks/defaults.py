@@ -1,4 +1,4 @@
-"""The study behind the defaults of RMSpropMLPClassifier.
+"""The study behind the defaults of the classifiers.
 
 It compares named configurations with scikit-learn's classifiers on real data: a folder
 of data sets or OpenML data set IDs, and scikit-learn's own small data sets::
@@ -30,9 +30,8 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks import _defaults_report
 from benchmarks._data_sets import load_sets, parts
-from sk_rmsprop import RMSpropMLPClassifier
-
-DEFAULT = "default"
+from benchmarks._defaults_report import DEFAULT, ENSEMBLE
+from sk_rmsprop import RMSpropMLPClassifier, RMSpropMLPEnsembleClassifier
 
 # Names, classes and parameters.
 BASELINES = {
@@ -107,10 +106,26 @@ RECIPES = {
     },
 }
 
+
+# Changes to the ensemble, one at a time.
+ENSEMBLES = {
+    ENSEMBLE: {},
+    "ensemble, 2 folds": {"n_folds": 2},
+    "ensemble, 8 folds": {"n_folds": 8},
+    "ensemble of default networks": {"estimators": [RMSpropMLPClassifier()]},
+    "ensemble of (64, 64), piecewise": {
+        "estimators": [
+            RMSpropMLPClassifier((64, 64), numerical_encoding="piecewise"),
+        ]
+    },
+}
+
 # Class and parameters of each configuration, by name.
 OURS = {
     name: (RMSpropMLPClassifier, changed)
     for name, changed in {DEFAULT: {}, **ABLATIONS, **RECIPES}.items()
+} | {
+    name: (RMSpropMLPEnsembleClassifier, changed) for name, changed in ENSEMBLES.items()
 }
 
 RAW = "raw"
@@ -239,7 +254,7 @@ def parser():
     parser.add_argument(
         "--configurations",
         nargs="*",
-        default=[*BASELINES, DEFAULT],
+        default=[*BASELINES, DEFAULT, ENSEMBLE],
         choices=[*BASELINES, *OURS],
         metavar="NAME",
         help=f"configurations, out of {', '.join([*BASELINES, *OURS])}",

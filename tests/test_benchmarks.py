@@ -444,15 +444,16 @@ def study(module, tmp_path_factory):
 
 def test_study_reports_what_it_measured(study):
     records, page = study()
-    assert len(records) == 3 * 6
+    assert len(records) == 3 * 7
     default = [r for r in records if r["configuration"] == "default"]
     accuracy = np.mean([record["accuracy"] for record in default])
     assert f"| default | {accuracy:.4f} |" in page
-    # Ranks of six classifiers: 21 in all.
+    # Ranks of seven classifiers: 28 in all.
     rows = [line.split(" | ") for line in page.splitlines() if line.count("|") == 7]
-    ranks = [float(row[4]) for row in rows[2:8]]
-    assert sum(ranks) == pytest.approx(21, abs=0.03)
-    assert "Compared with MLPClassifier, at most 40 training samples" in page
+    ranks = [float(row[4]) for row in rows[2:9]]
+    assert sum(ranks) == pytest.approx(28, abs=0.03)
+    assert "The default compared with MLPClassifier, at most 40 training" in page
+    assert "The ensemble compared with HistGradientBoosting" in page
 
 
 def test_study_resumes_where_it_stopped(study):
