@@ -296,18 +296,19 @@ class RMSpropMLPEnsembleClassifier(ClassPredictor, StoredEstimator):
             estimators.append([training.fitted(member) for member in members])
             histories += [member.history for member in members]
         target = trainings[0].target
-        weights = np.full(len(estimators), 1 / len(estimators))
-        value = None
+        equal = np.full(len(estimators), 1 / len(estimators))
+        weights, value = equal, None
         if folds is not None:
             raw = raw_left_out(_groups(estimators), data.X, folds)
             left_out = data._replace(rows=np.concatenate(folds))
             weights, value = fit_weights(target.loss, raw, left_out)
+        # All are 0 if nothing is better than to predict all classes alike.
         total = weights.sum()
         return {
             "classes_": target.classes,
             "estimators_": estimators,
-            "pool_weights_": weights / total if total else np.ones_like(weights),
-            "temperature_": float(1 / total) if total else np.inf,
+            "pool_weights_": weights / total if total > 0 else equal,
+            "temperature_": float(1 / total) if total > 0 else np.inf,
             "oof_log_loss_": value,
             "n_iter_": max(map(len, histories)),
             "history_": _mean_history(histories),
@@ -453,10 +454,10 @@ def _checked(base):
             f"estimators must be RMSpropMLPClassifier objects, got {base!r}."
         )
     check_params(base)
-    for name in ("categorical_features", "class_weight"):
-        default = "from_dtype" if name == "categorical_features" else None
+    of_ensemble = {"categorical_features": "from_dtype", "class_weight": None}
+    for name, default in of_ensemble.items():
         value = getattr(base, name)
-        if not (value is default or (isinstance(value, str) and value == default)):
+        if not (isinstance(value, type(default)) and value == default):
             raise ValueError(
                 f"{name} is a parameter of the ensemble; one of its estimators has "
                 f"{name}={value!r}."

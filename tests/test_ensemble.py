@@ -178,6 +178,15 @@ def test_noise_is_predicted_with_little_confidence():
     assert np.abs(clf.predict_proba(new) - 0.5).mean() < 0.1
 
 
+def test_weights_may_all_be_0(monkeypatch):
+    # Then nothing is known: all classes have the same probability.
+    monkeypatch.setattr(_ensemble, "fit_weights", lambda *_: (np.zeros(2), 1.0))
+    clf = ensemble().fit(X, y)
+    assert clf.temperature_ == np.inf
+    np.testing.assert_array_equal(clf.pool_weights_, [0.5, 0.5])
+    np.testing.assert_allclose(clf.predict_proba(X), 1 / 3)
+
+
 def test_few_samples_are_averaged_plainly():
     clf = ensemble().fit(X[:63], y[:63])
     assert clf.oof_log_loss_ is None
@@ -330,6 +339,7 @@ def test_interrupt_keeps_the_finished_epochs():
         ({"estimators": [small(warm_start=True)]}, "warm_start"),
         ({"estimators": [small(class_weight="balanced")]}, "class_weight"),
         ({"estimators": [small(categorical_features=[0])]}, "categorical_features"),
+        ({"estimators": [small(categorical_features=None)]}, "categorical_features"),
         ({"n_folds": 1}, "n_folds"),
         ({"n_folds": 2.0}, "n_folds"),
         ({"class_weight": {7: 1.0}}, "class_weight"),
