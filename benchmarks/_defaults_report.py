@@ -160,7 +160,7 @@ def _ablation(records, base):
         for name in cells
         if name not in COMPARED and name.startswith(ENSEMBLE) == (base == ENSEMBLE)
     ]
-    if not variants:
+    if base not in cells or not variants:
         return None
     rows = []
     for name in variants:
@@ -222,7 +222,7 @@ def draw(records):
 
     from benchmarks._plots import legend_below, new_figure
 
-    figure, axes = new_figure(1, 2, 12, 4.6)
+    figure, axes = new_figure(1, 2, 12, 4.8)
     cells = _cells(records)
     cases = _common(cells, _compared(cells))
     for ax, score in zip(axes, SCORES[:2], strict=True):
@@ -244,5 +244,5 @@ def draw(records):
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.margins(x=0.15, y=0.15)
         ax.set(xlabel="mean fit time in seconds", ylabel=score.replace("_", "-"))
-    legend_below(figure, axes[0])
+    legend_below(figure, axes[0], n_columns=4)
     return figure

@@ -79,14 +79,14 @@ def group_marks(ax, values, label):
     ax.hlines(values, left, right, color=color(label), linewidth=2, label=label)
 
 
-def legend_below(figure, ax):
-    """Add a single legend for all axes below the figure."""
+def legend_below(figure, ax, n_columns=None):
+    """Add a single legend for all axes below the figure, by default in one row."""
     handles, names = ax.get_legend_handles_labels()
     figure.legend(
         handles,
         names,
         loc="outside lower center",
-        ncols=len(names),
+        ncols=n_columns or len(names),
         columnspacing=1.2,
         handletextpad=0.4,
         frameon=False,

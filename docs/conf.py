@@ -68,6 +68,7 @@ GALLERY = [
     "grid_search",
     "halving_search",
     "imbalanced",
+    "calibration",
     "sparse_text",
     "streaming",
     "streaming_text",
@@ -111,6 +112,7 @@ html_sidebars["auto_examples/plot_*"] = []
 html_theme_options = {
     "navbar_align": "left",
     "show_toc_level": 2,
+    "header_links_before_dropdown": 6,
     "footer_start": ["copyright"],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],

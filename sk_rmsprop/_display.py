@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sk_rmsprop._base import BaseRMSpropMLP
+from sk_rmsprop._ensemble import RMSpropMLPEnsembleClassifier
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ MAX_MARKERS = 20
 
 
 class TrainingHistoryDisplay:
-    """Plot of the training history of an `RMSpropMLPClassifier`.
+    """Plot of the training history of a network or an ensemble.
 
     It is recommended to use `from_estimator` to create a display. Up to three panels,
     one below the other, show
@@ -49,7 +50,8 @@ class TrainingHistoryDisplay:
     - "score": the validation score, where `scoring` was not "loss".
     - "learning_rate": the learning rate, where it varies.
 
-    A vertical line marks the epoch whose weights early stopping kept.
+    A vertical line marks the epoch whose weights early stopping kept. Of an ensemble,
+    whose networks may keep different epochs, the curves are means over its networks.
 
     To compare two runs, plot the second one with ``ax=first.axes_``, and name both.
 
@@ -127,9 +129,10 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted `RMSpropMLPClassifier`; a ``Pipeline`` that ends in one; a search
-            such as ``GridSearchCV`` whose `best_estimator_` is one; a
-            ``FrozenEstimator`` of one; or any nesting of these.
+            A fitted `RMSpropMLPClassifier` or `RMSpropMLPEnsembleClassifier`; a
+            ``Pipeline`` that ends in one; a search such as ``GridSearchCV`` whose
+            `best_estimator_` is one; a ``FrozenEstimator`` of one; or any nesting of
+            these.
         ax : matplotlib Axes or array-like of Axes, default=None
             Axes to plot on; see `plot`.
         name : str, default=None
@@ -145,18 +148,21 @@ class TrainingHistoryDisplay:
         Raises
         ------
         TypeError
-            If there is no `RMSpropMLPClassifier` where one is looked for.
+            If there is no such classifier where one is looked for.
         sklearn.exceptions.NotFittedError
             If there is one, but not fitted.
         """
         clf = _final_estimator(estimator)
-        early_stopped = clf.best_loss_ is None
-        kept_epoch = clf.best_epoch_ if early_stopped else None
+        kept_epoch = score_name = None
+        if isinstance(clf, BaseRMSpropMLP):
+            early_stopped = clf.best_loss_ is None
+            kept_epoch = clf.best_epoch_ if early_stopped else None
+            score_name = _score_name(clf.scoring)
         display = cls(
             history=clf.history_,
             kept_epoch=kept_epoch,
             estimator_name=name,
-            score_name=_score_name(clf.scoring),
+            score_name=score_name,
         )
         return display.plot(ax, **kwargs)
 
@@ -317,9 +323,9 @@ def _import_matplotlib(caller_name):
 
 
 def _final_estimator(estimator):
-    """Return the fitted `RMSpropMLPClassifier` that an estimator ends in."""
+    """Return the fitted classifier with a history that an estimator ends in."""
     end = estimator
-    while not isinstance(end, BaseRMSpropMLP):
+    while not isinstance(end, BaseRMSpropMLP | RMSpropMLPEnsembleClassifier):
         if isinstance(end, Pipeline):
             end = end.steps[-1][1]
         elif isinstance(end, FrozenEstimator):
@@ -334,8 +340,9 @@ def _final_estimator(estimator):
         else:
             found = "" if end is estimator else f" that ends in {end!r}"
             raise TypeError(
-                "Expected an RMSpropMLPClassifier, a Pipeline that ends in one or a "
-                f"fitted search for one, got a {type(estimator).__name__}{found}."
+                "Expected an RMSpropMLPClassifier or an ensemble, a Pipeline that ends "
+                "in one or a fitted search for one, got a "
+                f"{type(estimator).__name__}{found}."
             )
     check_is_fitted(end)
     return end

@@ -55,12 +55,12 @@ class RMSpropMLPEnsembleClassifier(ClassPredictor, StoredEstimator):
     one fold of the samples. What they predict for the samples that they have not seen
     calibrates them: it determines a temperature and the weights of the base
     classifiers. The networks of a base classifier are trained as one stack of arrays,
-    on the same mini-batches, in much less time than one after the other.
+    on the same mini-batches.
 
-    It has better predictions than `RMSpropMLPClassifier`, and above all better
-    probabilities, in about three times its time. It takes what that takes: arrays, data
-    frames with missing values and categories, sparse matrices. It does not support
-    `partial_fit`.
+    Its predictions are better than those of `RMSpropMLPClassifier`, above all its
+    probabilities; training takes one to five times as long. It takes what a single
+    network takes: arrays, data frames with missing values and categories, sparse
+    matrices. It does not support `partial_fit`.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ class RMSpropMLPEnsembleClassifier(ClassPredictor, StoredEstimator):
         parameters of the ensemble. One with ``early_stopping=True`` keeps the best
         epoch of each network, by the fold that it left out.
     n_folds : int, default=4
-        Number of folds, at least 2. With fewer than 64 samples each network is trained
-        on all of them, and the prediction is the plain average.
+        Number of folds, from 2 to the number of samples. With fewer than 64 samples
+        each network is trained on all of them, and the prediction is the plain average.
     categorical_features : array-like or "from_dtype", default="from_dtype"
         The categorical columns, as in `RMSpropMLPClassifier`.
     class_weight : dict or "balanced", default=None
@@ -237,9 +237,7 @@ class RMSpropMLPEnsembleClassifier(ClassPredictor, StoredEstimator):
         rows = samples.rows(class_weight_of(self.class_weight, samples), "sample")
         class_weight = class_weight_of(self.class_weight, samples, rows)
         data = samples.data(rows, class_weight)
-        folds = None
-        if len(rows) >= max(rules.MIN_SAMPLES_FOR_FOLDS, self.n_folds):
-            folds = deal_folds(rows, samples.target.strata, self.n_folds, rng)
+        folds = self._folds(rows, samples.target.strata, rng)
         trainings = [
             _Training(base, samples, data, class_weight, folds, self.n_folds, rng)
             for base in self._bases(data, samples.target)
@@ -265,6 +263,16 @@ class RMSpropMLPEnsembleClassifier(ClassPredictor, StoredEstimator):
         check_consistent_length(X, target.encoded)
         weight = check_sample_weight(sample_weight, X.shape[0], "sample_weight")
         return Samples(table, X, target, weight)
+
+    def _folds(self, rows, strata, rng):
+        """Return the rows of each fold; None if there are too few for folds."""
+        if len(rows) < rules.MIN_SAMPLES_FOR_FOLDS:
+            return None
+        if len(rows) < self.n_folds:
+            raise ValueError(
+                f"n_folds={self.n_folds} is larger than n_samples={len(rows)}."
+            )
+        return deal_folds(rows, strata, self.n_folds, rng)
 
     def _bases(self, data, target):
         """Return the base classifiers, to be fitted to these data."""

@@ -342,6 +342,7 @@ def test_interrupt_keeps_the_finished_epochs():
         ({"estimators": [small(categorical_features=None)]}, "categorical_features"),
         ({"n_folds": 1}, "n_folds"),
         ({"n_folds": 2.0}, "n_folds"),
+        ({"n_folds": 151}, "n_folds=151 is larger than n_samples=150"),
         ({"class_weight": {7: 1.0}}, "class_weight"),
         ({"random_state": "0"}, "random_state"),
         ({"verbose": "yes"}, "verbose"),

@@ -180,6 +180,20 @@ def test_plot_imbalanced(run_example):
     assert {(0, 114, 178), (213, 94, 0)} <= _colours(picture)
 
 
+def test_plot_calibration(run_example):
+    output, picture = run_example("plot_calibration")
+    # Overconfidence is found, and both base classifiers contribute.
+    assert float(re.search(r"temperature: ([\d.]+)", output)[1]) > 1.1
+    weights = re.search(r"weights: \[([\d.]+) +([\d.]+)\]", output).groups()
+    assert min(map(float, weights)) > 0.05
+    loss = {name: numbers[1] for name, numbers in _table(output, 2).items()}
+    before = min(loss["one network"], loss["ensemble before calibration"])
+    assert loss["best possible"] < loss["ensemble"] < before - 0.01
+    left_out = float(re.search(r"samples left out: ([\d.]+)", output)[1])
+    assert abs(left_out - loss["ensemble"]) < 0.05
+    assert {(0, 114, 178), (213, 94, 0)} <= _colours(picture)
+
+
 def test_plot_data_frame(run_example):
     output, picture = run_example("plot_data_frame")
     assert "missingindicator_deposit" in output
