@@ -69,6 +69,7 @@ GALLERY = [
     "halving_search",
     "imbalanced",
     "calibration",
+    "quantile_bands",
     "sparse_text",
     "streaming",
     "streaming_text",
@@ -112,7 +113,7 @@ html_sidebars["auto_examples/plot_*"] = []
 html_theme_options = {
     "navbar_align": "left",
     "show_toc_level": 2,
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
     "footer_start": ["copyright"],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],

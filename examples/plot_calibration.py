@@ -4,7 +4,7 @@ Calibrated probabilities of an ensemble
 =======================================
 
 A network that is trained on a few hundred samples of overlapping classes is
-overconfident: its probabilities are too close to 0 and 1. An ensemble is so, too, but
+overconfident: its probabilities are too close to 0 and 1. So is an ensemble, but
 it can measure by how much, because each of its networks has left out some of the
 samples. This example compares probabilities before and after this calibration with the
 frequencies that are observed.

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length
 
 from sk_rmsprop import _rules as rules
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._data import Samples, check_sample_weight, split
-from sk_rmsprop._encoding import Encoding, warn_of_identifiers
+from sk_rmsprop._encoding import Encoding, in_units, warn_of_identifiers
 from sk_rmsprop._epochs import Options, TrainingState
-from sk_rmsprop._fitted import FittedMLP
+from sk_rmsprop._fitted import FittedMLP, check_same
 from sk_rmsprop._network import Network
 from sk_rmsprop._numbers import NUMERICAL_ENCODINGS
 from sk_rmsprop._predictions import MatrixLike
@@ -38,6 +38,7 @@ from sk_rmsprop._scikit_learn import (
     Validation,
     check_containers,
     check_params,
+    draw_seed,
     read_X,
     unchanged_on_failure,
     validating_parameters,
@@ -108,6 +109,14 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         `resumed` says whether a fitted model is trained further, whose kind of target
         it then must be; `classes` are those that the user named.
         """
+
+    def _targets(self, data, resumed, *, is_chunk=False):
+        """Return the scale of numbers to be predicted, None for classes."""
+        return None
+
+    def _label_smoothing(self):
+        """Return the amount of label smoothing."""
+        return 0.0
 
     @abstractmethod
     def _encode_y_val(self, y_val, target):
@@ -185,11 +194,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         rows, held_out = self._split(samples, seed, given)
         class_weight = self._class_weight(samples, rows)
         data = samples.data(rows, class_weight)
-        encoding = self._encoding(samples.table, data, resumed)
+        encoding, network, options = self._plan(samples, data, resumed)
         if not resumed:
             warn_of_identifiers(encoding, len(rows), WARNING_STACKLEVEL)
-        network = self._make_network(encoding.n_inputs, samples.target, resumed)
-        options = self._fit_options(data, encoding)
         state = self._make_state(network, encoding, seed, data, options, resumed)
         attributes = partial(self._fitted_attributes, network, samples.target)
         validate = self._validation(
@@ -202,9 +209,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         member = Member(state, options, self._kept_history(resumed), validate)
         stack = Stack(network, [member], data)
         [[result]] = train([stack], callbacks, verbose=options.verbose)
-        self._check_score(result, validate)
+        check_score(result, validate, self.scoring)
         self.__dict__.update(attributes(result))
-        self._report_end(callbacks, result, options)
+        _report_end(callbacks, result, options)
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -227,12 +234,14 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         )
         if not resumed:
             warn_of_identifiers(encoding, len(data.rows), WARNING_STACKLEVEL)
-        network = self._make_network(encoding.n_inputs, samples.target, resumed)
+        weight = in_units(weight, encoding.weight_exponent, len(data.target))
+        targets = self._targets(data._replace(weight=weight), resumed, is_chunk=True)
+        network = self._make_network(encoding, samples.target, targets, resumed)
         n_planned, n_samples = None, len(data.rows)
         if resumed:  # A small chunk does not mean a small data set.
             n_planned = self._state.n_planned
             n_samples = max(n_samples, self._state.samples_per_epoch)
-        options = self._options(data, encoding, n_samples, n_planned)
+        options = self._options(data, encoding, network, n_samples, n_planned)
         if resumed and self.weight_decay == "auto":  # As in the first call.
             decay = self._state.optimizer.weight_decay
             options = replace(options, weight_decay=decay)
@@ -302,7 +311,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         X, rows, weight = data.X, data.rows, data.weight
         if resumed:
             encoding = self._state.encoding
-            _check_same(
+            check_same(
                 "numerical_encoding", encoding.numerical, self.numerical_encoding
             )
             if is_chunk and encoding.moments is not None and not self._state.n_planned:
@@ -329,7 +338,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         if resumed:
             dtype = self._state.params.dtype
             if self.dtype != "auto":
-                _check_same("dtype", dtype.name, self.dtype)
+                check_same("dtype", dtype.name, self.dtype)
             return dtype
         if self.dtype != "auto":
             return np.dtype(self.dtype)
@@ -338,7 +347,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             np.float64 if is_small and data.X.dtype != np.float32 else np.float32
         )
 
-    def _make_network(self, n_inputs, target, resumed):
+    def _make_network(self, encoding, target, targets, resumed):
         hidden = self.hidden_layer_sizes
         hidden = [hidden] if isinstance(hidden, Integral) else hidden
         ordered = isinstance(hidden, Sequence) or getattr(hidden, "ndim", 0) == 1
@@ -349,13 +358,13 @@ class BaseRMSpropMLP(FittedMLP, ABC):
                 "hidden_layer_sizes must be positive integers, got "
                 f"{self.hidden_layer_sizes!r}."
             )
-        sizes = (n_inputs, *map(int, hidden), target.n_outputs)
-        network = Network(sizes, self.activation, target.loss)
+        sizes = (encoding.n_inputs, *map(int, hidden), target.n_outputs)
+        network = Network(sizes, self.activation, target.loss, targets)
         if resumed:
             fitted = self._network
             fitted_sizes = fitted.layer_sizes[1:-1]
-            _check_same("hidden_layer_sizes", fitted_sizes, network.layer_sizes[1:-1])
-            _check_same("activation", fitted.activation, network.activation)
+            check_same("hidden_layer_sizes", fitted_sizes, network.layer_sizes[1:-1])
+            check_same("activation", fitted.activation, network.activation)
         return network
 
     def _make_state(
@@ -393,13 +402,17 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             stop -= 1  # Epochs after the best one
         return self.history_[0 if limit is None else max(0, stop - limit) : stop]
 
-    def _fit_options(self, data, encoding):
-        """Return the options of a `fit`."""
+    def _plan(self, samples, data, resumed=False):
+        """Return encoding, network and options of a `fit` on some of the samples."""
+        encoding = self._encoding(samples.table, data, resumed)
+        target, targets = samples.target, self._targets(data, resumed)
+        network = self._make_network(encoding, target, targets, resumed)
         n_samples = len(data.rows)
         n_epochs = rules.auto_max_iter(n_samples, rare=data.has_rare_features)
-        return self._options(data, encoding, n_samples, n_epochs)
+        options = self._options(data, encoding, network, n_samples, n_epochs)
+        return encoding, network, options
 
-    def _options(self, data, encoding, n_samples, auto_epochs):
+    def _options(self, data, encoding, network, n_samples, auto_epochs):
         """Return the options of training.
 
         `n_samples` is the number that "auto" uses in the rule of `alpha`, and
@@ -407,29 +420,21 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         of epochs and samples is unknown.
         """
         max_iter = auto_epochs if self.max_iter == "auto" else int(self.max_iter)
-        batch_size, alpha = self.batch_size, self.alpha
-        weight_decay, rare = self.weight_decay, data.has_rare_features
-        if weight_decay == "auto":
-            n_known = None if max_iter is None else n_samples
-            weight_decay = rules.auto_weight_decay(n_known, rare=rare)
+        alpha, weight_decay = self._penalties(data, network, n_samples, max_iter)
+        batch_size, rare = self.batch_size, data.has_rare_features
         if batch_size == "auto":
             n_inputs = encoding.n_inputs
             batch_size = rules.auto_batch_size(len(data.rows), n_inputs, rare=rare)
-        if alpha == "auto":
-            # Rare features would be pulled to 0 in every step that they are not in.
-            is_free = max_iter is None or not isinstance(data.X, np.ndarray)
-            alpha = 0.0 if is_free else rules.auto_alpha(n_samples)
         batch_size = int(min(batch_size, len(data.rows)))
-        max_norm = self.max_grad_norm
         # Python floats: with NumPy's float64 numbers float32 arithmetic would widen.
         return Options(
             learning_rate=float(self.learning_rate),
             learning_rate_schedule=self.learning_rate_schedule,
-            alpha=float(alpha),
-            weight_decay=float(weight_decay),
+            alpha=alpha,
+            weight_decay=weight_decay,
             dropout=float(self.dropout),
-            label_smoothing=float(self.label_smoothing),
-            max_grad_norm=None if max_norm is None else float(max_norm),
+            label_smoothing=float(self._label_smoothing()),
+            max_grad_norm=self.max_grad_norm and float(self.max_grad_norm),
             batch_size=batch_size,
             shuffle=bool(self.shuffle),
             max_iter=max_iter,
@@ -442,7 +447,24 @@ class BaseRMSpropMLP(FittedMLP, ABC):
                 moves_all=alpha > 0 or self.momentum > 0 or self.centered,
             ),
             verbose=bool(self.verbose),
+            cost_unit=network.bound_loss.unit,
+            score_unit=network.bound_loss.unit if self.scoring == "loss" else 1.0,
         )
+
+    def _penalties(self, data, network, n_samples, max_iter):
+        """Return `alpha` and `weight_decay` as numbers."""
+        alpha, weight_decay = self.alpha, self.weight_decay
+        if weight_decay == "auto":
+            n_known = None if max_iter is None else n_samples
+            rare = data.has_rare_features
+            weight_decay = rules.auto_weight_decay(n_known, rare=rare)
+        if alpha == "auto":
+            # Rare features would be pulled to 0 in every step that they are not in.
+            is_free = max_iter is None or not isinstance(data.X, np.ndarray)
+            of_numbers = network.targets is not None
+            alpha = rules.auto_alpha(n_samples, of_numbers=of_numbers)
+            alpha = 0.0 if is_free else alpha
+        return float(alpha), float(weight_decay)
 
     def _validation(
         self, samples, held_out, given, class_weight, network, attributes, state
@@ -457,54 +479,42 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         dtype = state.params.dtype
         return Validation(self, samples, rows, class_weight, network, attributes, dtype)
 
-    def _check_score(self, result, validate):
-        """Raise if early stopping had no score to select an epoch by."""
-        score = result.best_score
-        if score is None or not math.isnan(score):
-            return
-        if result.stop_reason != "interrupted":
-            raise ValueError(
-                f"scoring={self.scoring!r} returned NaN after every epoch: early "
-                f"stopping cannot select an epoch.{validate.explanation()}"
-            )
 
-    def _report_end(self, callbacks, result, options):
-        """Tell callbacks and the user that training has ended, and why."""
-        try:
-            callbacks.end_fit()
-        except KeyboardInterrupt:
-            result = result._replace(stop_reason="interrupted")
-        reason = STOP_REASONS[result.stop_reason].format(**vars(options))
-        if self.verbose:
-            print(f"Training stopped after {result.n_iter} epochs: {reason}")
-        if result.stop_reason == "interrupted":
-            warnings.warn(
-                f"Training was interrupted. The model is as it was after "
-                f"{result.state.n_epochs} epochs. partial_fit continues from there; "
-                "fit with warm_start=True does too, but starts its schedule again.",
-                stacklevel=WARNING_STACKLEVEL,
-            )
-        planned = SCHEDULES[options.learning_rate_schedule].planned
-        if result.stop_reason != "max_iter" or planned or self.early_stopping:
-            return
+def check_score(result, validate, scoring):
+    """Raise if early stopping had no score to select an epoch by."""
+    score = result.best_score
+    if score is None or not math.isnan(score):
+        return
+    if result.stop_reason != "interrupted":
+        raise ValueError(
+            f"scoring={scoring!r} returned NaN after every epoch: early "
+            f"stopping cannot select an epoch.{validate.explanation()}"
+        )
+
+
+def _report_end(callbacks, result, options):
+    """Tell callbacks and the user that training has ended, and why."""
+    try:
+        callbacks.end_fit()
+    except KeyboardInterrupt:
+        result = result._replace(stop_reason="interrupted")
+    reason = STOP_REASONS[result.stop_reason].format(**vars(options))
+    if options.verbose:
+        print(f"Training stopped after {result.n_iter} epochs: {reason}")
+    if result.stop_reason == "interrupted":
         warnings.warn(
-            f"Training has not converged within max_iter={options.max_iter} epochs. "
-            "Increase max_iter or learning_rate, or choose a learning_rate_schedule "
-            'that ends with max_iter, such as "cosine".',
-            ConvergenceWarning,
+            f"Training was interrupted. The model is as it was after "
+            f"{result.state.n_epochs} epochs. partial_fit continues from there; "
+            "fit with warm_start=True does too, but starts its schedule again.",
             stacklevel=WARNING_STACKLEVEL,
         )
-
-
-def _check_same(name, fitted, now):
-    """Raise if a parameter is not what it was in the first call."""
-    if now != fitted:
-        raise ValueError(
-            f"warm_start=True and partial_fit require the same {name} as in the first "
-            f"call: it was {fitted!r}, now it is {now!r}. Restore it, or fit a new "
-            "estimator."
-        )
-
-
-def draw_seed(random_state):
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    planned = SCHEDULES[options.learning_rate_schedule].planned
+    if result.stop_reason != "max_iter" or planned or options.early_stopping:
+        return
+    warnings.warn(
+        f"Training has not converged within max_iter={options.max_iter} epochs. "
+        "Increase max_iter or learning_rate, or choose a learning_rate_schedule "
+        'that ends with max_iter, such as "cosine".',
+        ConvergenceWarning,
+        stacklevel=WARNING_STACKLEVEL,
+    )

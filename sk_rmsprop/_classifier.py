@@ -413,5 +413,8 @@ class RMSpropMLPClassifier(ClassPredictor, BaseRMSpropMLP):
             raise ValueError("y_val must be of the same kind as y, multilabel or not.")
         return Target.of(loss, target.classes, y_val, "y_val")
 
+    def _label_smoothing(self):
+        return self.label_smoothing
+
     def _class_weight(self, samples, rows=None):
         return class_weight_of(self.class_weight, samples, rows)

@@ -32,13 +32,13 @@ class Target(NamedTuple):
     ----------
     loss : str
         Key of `LOSSES`: the kind of target.
-    classes : ndarray of shape (n_classes,)
-        The class labels, sorted.
+    classes : ndarray of shape (n_classes,) or None
+        The class labels, sorted; None for numbers.
     y : ndarray
-        The labels as validated.
+        The labels or numbers as validated.
     encoded : ndarray
-        Class indices of shape (n_samples,), or 0/1 labels of shape (n_samples,
-        n_outputs).
+        Class indices of shape (n_samples,), or 0/1 labels or numbers of shape
+        (n_samples, n_outputs).
     """
 
     loss: str
@@ -66,7 +66,7 @@ class Target(NamedTuple):
     @property
     def n_outputs(self):
         """Number of outputs that the network needs."""
-        return len(self.classes)
+        return self.encoded.shape[1] if self.classes is None else len(self.classes)
 
     @property
     def strata(self):
@@ -77,6 +77,8 @@ class Target(NamedTuple):
 
     def missing(self, rows):
         """Return the classes that have no sample among some rows."""
+        if self.classes is None:
+            return np.empty(0)
         encoded = self.encoded[rows]
         if LOSSES[self.loss].exclusive:
             return self.classes[np.bincount(encoded, minlength=self.n_outputs) == 0]
@@ -174,7 +176,7 @@ class Data(NamedTuple):
         Weights may not differ between members.
         """
         weight = None if self.weight is None else self.weight[self.rows]
-        return LOSSES[network.loss].initial_bias(
+        return network.bound_loss.initial_bias(
             self.target[self.rows], weight, network.layer_sizes[-1]
         )
 
@@ -357,9 +359,10 @@ class Batches:
 
     Iterating over ``gather(rows)`` yields ``(X, target, weight, total)`` for every
     batch: encoded X of shape (batch_size, n_inputs), target of shape (n_outputs,
-    batch_size) multiplied by the weights, weight of shape (batch_size,) summing to 1,
-    and the total weight of the batch. Where weights differ between the members of a
-    stack, the last three have a leading axis of members.
+    batch_size), multiplied by the weights if the loss wants that, weight of shape
+    (batch_size,) summing to 1, and the total weight of the batch. Where weights differ
+    between the members of a stack, weight, total, and the target that they multiply
+    have a leading axis of members.
 
     Parameters
     ----------
@@ -377,12 +380,12 @@ class Batches:
     ):
         self.data = data
         self.label_smoothing = label_smoothing
-        self.write_target = LOSSES[network.loss].write_target
+        self.loss = network.bound_loss
         n_rows, n_outputs = n_batches * batch_size, network.layer_sizes[-1]
         members = () if data.weight is None else data.weight.shape[:-1]
         self.encoded = np.empty((n_rows, *data.target.shape[1:]), data.target.dtype)
         self.target = self.labels = np.empty((n_batches, n_outputs, batch_size), dtype)
-        if members:
+        if members and self.loss.weighs_target:
             self.target = np.empty((n_batches, *members, n_outputs, batch_size), dtype)
         self.weight = np.full((n_batches, *members, batch_size), 1 / batch_size, dtype)
         self.totals = [float(batch_size)] * n_batches
@@ -404,11 +407,12 @@ class Batches:
         self._gather_weight(rows)
         # With mode="raise" NumPy would buffer the result.
         self.data.target.take(rows, axis=0, out=self.encoded, mode="clip")
-        self.write_target(self.encoded, self.labels, self.label_smoothing)
-        labels = self.labels
-        if self.target is not labels:
-            labels = labels[:, np.newaxis]
-        np.multiply(labels, self.weight[..., np.newaxis, :], out=self.target)
+        self.loss.write_target(self.encoded, self.labels, self.label_smoothing)
+        if self.loss.weighs_target:
+            labels = self.labels
+            if self.target is not labels:
+                labels = labels[:, np.newaxis]
+            np.multiply(labels, self.weight[..., np.newaxis, :], out=self.target)
         X_batches = self._gather_X(rows)
         return zip(X_batches, self.target, self.weight, self.totals, strict=True)
 

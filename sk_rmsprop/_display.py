@@ -58,7 +58,7 @@ class TrainingHistoryDisplay:
     Parameters
     ----------
     history : list of dict
-        A record of every epoch, as in the classifier's `history_`.
+        A record of every epoch, as in the estimator's `history_`.
     kept_epoch : int, default=None
         The epoch whose weights early stopping kept, to be marked.
     estimator_name : str, default=None
@@ -83,7 +83,8 @@ class TrainingHistoryDisplay:
 
     See Also
     --------
-    RMSpropMLPClassifier : The classifier whose training history is plotted.
+    RMSpropMLPClassifier : A classifier whose training history is plotted.
+    RMSpropMLPRegressor : A regressor whose training history is plotted.
     sklearn.model_selection.LearningCurveDisplay : Scores by number of training
         samples.
 
@@ -129,10 +130,10 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted `RMSpropMLPClassifier` or `RMSpropMLPEnsembleClassifier`; a
-            ``Pipeline`` that ends in one; a search such as ``GridSearchCV`` whose
-            `best_estimator_` is one; a ``FrozenEstimator`` of one; or any nesting of
-            these.
+            A fitted `RMSpropMLPClassifier`, `RMSpropMLPRegressor` or
+            `RMSpropMLPEnsembleClassifier`; a ``Pipeline`` that ends in one; a search
+            such as ``GridSearchCV`` whose `best_estimator_` is one; a
+            ``FrozenEstimator`` of one; or any nesting of these.
         ax : matplotlib Axes or array-like of Axes, default=None
             Axes to plot on; see `plot`.
         name : str, default=None
@@ -148,18 +149,18 @@ class TrainingHistoryDisplay:
         Raises
         ------
         TypeError
-            If there is no such classifier where one is looked for.
+            If there is no such estimator where one is looked for.
         sklearn.exceptions.NotFittedError
             If there is one, but not fitted.
         """
-        clf = _final_estimator(estimator)
+        end = _final_estimator(estimator)
         kept_epoch = score_name = None
-        if isinstance(clf, BaseRMSpropMLP):
-            early_stopped = clf.best_loss_ is None
-            kept_epoch = clf.best_epoch_ if early_stopped else None
-            score_name = _score_name(clf.scoring)
+        if isinstance(end, BaseRMSpropMLP):
+            early_stopped = end.best_loss_ is None
+            kept_epoch = end.best_epoch_ if early_stopped else None
+            score_name = _score_name(end.scoring)
         display = cls(
-            history=clf.history_,
+            history=end.history_,
             kept_epoch=kept_epoch,
             estimator_name=name,
             score_name=score_name,
@@ -323,7 +324,7 @@ def _import_matplotlib(caller_name):
 
 
 def _final_estimator(estimator):
-    """Return the fitted classifier with a history that an estimator ends in."""
+    """Return the fitted network or ensemble that an estimator ends in."""
     end = estimator
     while not isinstance(end, BaseRMSpropMLP | RMSpropMLPEnsembleClassifier):
         if isinstance(end, Pipeline):
@@ -340,9 +341,9 @@ def _final_estimator(estimator):
         else:
             found = "" if end is estimator else f" that ends in {end!r}"
             raise TypeError(
-                "Expected an RMSpropMLPClassifier or an ensemble, a Pipeline that ends "
-                "in one or a fitted search for one, got a "
-                f"{type(estimator).__name__}{found}."
+                "Expected an RMSpropMLPClassifier, an RMSpropMLPRegressor or an "
+                "ensemble, a Pipeline that ends in one or a fitted search for one, got "
+                f"a {type(estimator).__name__}{found}."
             )
     check_is_fitted(end)
     return end

@@ -31,7 +31,8 @@ class Options:
     """How to train: the estimator's parameters of the same names.
 
     `max_iter` is None where the number of epochs is unknown, in `partial_fit`.
-    `updates_rows` says how sparse data are trained: see `RowSteps`. Members of a stack
+    `updates_rows` says how sparse data are trained: see `RowSteps`. `tol` counts costs
+    and validation scores in `cost_unit` and `score_unit`. Members of a stack
     may differ in `learning_rate`, `alpha`, `weight_decay`, `tol` and
     `n_iter_no_change`, beside the options of their optimizers.
     """
@@ -51,6 +52,18 @@ class Options:
     early_stopping: bool
     updates_rows: bool
     verbose: bool
+    cost_unit: float = 1.0
+    score_unit: float = 1.0
+
+    @property
+    def cost_tol(self):
+        """What a cost improves by at least."""
+        return self.tol * self.cost_unit
+
+    @property
+    def score_tol(self):
+        """What a validation score improves by at least."""
+        return self.tol * self.score_unit
 
 
 @dataclass
@@ -119,7 +132,7 @@ class TrainingState:
 
     def without_averages(self):
         """Return a copy for predictions, whose optimizer has not made a step."""
-        params, optimizer = np.array(self.params), self.optimizer.without_state()
+        params, optimizer = np.array(self.params), self.optimizer._without_state()
         return replace(self, params=params, optimizer=optimizer)
 
     def with_optimizer(self, optimizer, *, in_place):
@@ -439,7 +452,7 @@ def _learning_rate(state, options):
 
 def _track_cost(state, cost, options):
     """Record the cost of an epoch, and whether it is an improvement."""
-    improved = state.reference_cost - cost > options.tol
+    improved = state.reference_cost - cost > options.cost_tol
     state.n_no_change = 0 if improved else state.n_no_change + 1
     state.cost = cost
     state.reference_cost = min(state.reference_cost, cost)

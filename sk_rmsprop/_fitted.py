@@ -150,7 +150,7 @@ class FittedMLP(StoredEstimator):
         """Return the row of the fitted network's loss."""
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)  # It raises; always asking it would take too long.
-        return LOSSES[self._network.loss]
+        return self._network.bound_loss
 
     def _layers(self):
         return self._fitted_network().layers(self._fitted_state().params)
@@ -199,3 +199,13 @@ class FittedMLP(StoredEstimator):
     def _own_attributes(self, target):
         """Return fitted attributes that only this kind of estimator has."""
         return {}
+
+
+def check_same(name, fitted, now):
+    """Raise if a parameter is not what it was in the first call."""
+    if now != fitted:
+        raise ValueError(
+            f"warm_start=True and partial_fit require the same {name} as in the first "
+            f"call: it was {fitted!r}, now it is {now!r}. Restore it, or fit a new "
+            "estimator."
+        )

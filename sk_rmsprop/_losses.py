@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
+from sk_rmsprop import _regression
+
 # No class starts at less than this share of the most frequent one, and no label at odds
 # beyond it for or against. The first chunk of `partial_fit` may have two samples, and a
 # rare class that is easily told apart is learned sooner if it does not start at its
@@ -22,7 +24,7 @@ MIN_ODDS = 0.1
 
 
 class Loss(NamedTuple):
-    """One row of the table.
+    """A row of the table, for targets that are classes.
 
     In `value` and `value_and_gradient`, `weight` has shape (n_samples,) or (n_members,
     n_samples), `target` is already multiplied by it, and `scratch` is what
@@ -62,6 +64,14 @@ class Loss(NamedTuple):
     exclusive : bool
         Whether each sample belongs to exactly one class, so that splits can be
         stratified and classes weighted.
+
+    weighs_target : bool, default=True
+        Whether targets are multiplied by the weights.
+    unit : float, default=1.0
+        What a loss of 1 is reported as.
+
+    The rows for numbers are in `_regression`. Their `bind` returns what has the same
+    functions and attributes, up to `write_target`.
     """
 
     value: Callable[..., Any]
@@ -76,6 +86,12 @@ class Loss(NamedTuple):
     write_target: Callable[[np.ndarray, np.ndarray, float], None]
     decode: Callable[[np.ndarray, np.ndarray], Any]
     exclusive: bool
+    weighs_target: bool = True
+    unit: float = 1.0
+
+    def bind(self, targets):
+        """Return this row: classes have no scale."""
+        return self
 
 
 # --- Softmax: one class per sample ---
@@ -294,7 +310,7 @@ def inner_rows(a, b):
     return np.vecdot(a, b).astype(np.float64)
 
 
-LOSSES = {
+LOSSES: dict[str, Any] = {
     "softmax": Loss(
         value=_softmax_value,
         value_and_gradient=_softmax_value_and_gradient,
@@ -323,4 +339,9 @@ LOSSES = {
         decode=_more_likely_than_not,
         exclusive=False,
     ),
+    "squared_error": _regression.SQUARED,
+    "absolute_error": _regression.ABSOLUTE,
+    "huber": _regression.HUBER,
+    "quantile": _regression.QUANTILE,
+    "poisson": _regression.POISSON,
 }

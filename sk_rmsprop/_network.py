@@ -17,6 +17,7 @@ import numpy as np
 
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._losses import LOSSES, inner_rows
+from sk_rmsprop._regression import TargetScale
 from sk_rmsprop._sparse import ColumnsPresent
 
 # Predictions are made in blocks of rows whose inputs and activations fill about this
@@ -42,11 +43,19 @@ class Network:
         Key of `ACTIVATIONS`, for the hidden layers.
     loss : str
         Key of `LOSSES`.
+    targets : TargetScale, default=None
+        The scale of numbers to be predicted; None for classes.
     """
 
     layer_sizes: tuple
     activation: str
     loss: str
+    targets: TargetScale | None = None
+
+    @property
+    def bound_loss(self):
+        """The functions of the loss, on the scale of the targets."""
+        return LOSSES[self.loss].bind(self.targets)
 
     @property
     def coef_shapes(self):
@@ -325,7 +334,7 @@ class CostGradient:
     ):
         self.forward = Forward(network, params, batch_size, dropout=dropout, rng=rng)
         self.activation = self.forward.activation
-        self.loss = LOSSES[network.loss]
+        self.loss = network.bound_loss
         self.alpha = np.array(alpha, params.dtype)
         self.weights = params[..., : network.n_weights]
         self.penalty = np.empty_like(self.weights) if self.alpha.any() else None
@@ -387,4 +396,4 @@ class CostGradient:
     def _add_penalty(self):
         np.multiply(self.weights, self.alpha, self.penalty)
         np.add(self.weights_gradient, self.penalty, self.weights_gradient)
-        return 0.5 * inner_rows(self.penalty, self.weights)
+        return 0.5 * self.loss.unit * inner_rows(self.penalty, self.weights)

@@ -378,7 +378,7 @@ class RMSprop:
 
     __copy__ = copy
 
-    def without_state(self) -> Self:
+    def _without_state(self) -> Self:
         """Return an optimizer with the same options that has not made a step."""
         options = inspect.signature(RMSprop).parameters
         return type(self)(**{name: getattr(self, name) for name in options})

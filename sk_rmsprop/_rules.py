@@ -45,8 +45,14 @@ def auto_max_iter(n_samples, *, rare):
     return min(max(20, math.ceil(30_000 / n_samples)), 100)
 
 
-def auto_alpha(n_samples):
-    """Return the L2 penalty: that of a prior worth a few samples, at most 0.01."""
+def auto_alpha(n_samples, *, of_numbers):
+    """Return the L2 penalty: that of a prior worth a few samples, at most 0.01.
+
+    For numbers it is half as strong: a compromise. On small tables of little noise a
+    tenth of that would be better, on very noisy ones twice as much.
+    """
+    if of_numbers:
+        return min(1.5 / n_samples, 0.005)
     return min(3 / n_samples, 0.01)
 
 
@@ -68,7 +74,7 @@ def auto_estimators(n_samples, n_features, n_classes):
 
     The first one is smooth: strongly penalized, on numbers as they are. The second one
     is sharp: two layers on the piecewise-linear encoding. Small networks trained on
-    mini-batches of 64 samples are as good as wider ones on 32, in half the time.
+    mini-batches of 64 samples are as good as wider ones on 32, in less time.
     """
     common = {
         "learning_rate": 0.01,

@@ -17,6 +17,7 @@ from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     Interval,
     StrOptions,
@@ -45,6 +46,8 @@ __all__ = [
     "Validation",
     "check_containers",
     "check_params",
+    "draw_seed",
+    "has_callbacks",
     "read_X",
     "unchanged_on_failure",
     "validating_parameters",
@@ -103,6 +106,11 @@ def _made_constraints(estimator_class):
         for name, constraints in estimator_class._parameter_constraints.items()
         if constraints != "no_validation"
     }
+
+
+def draw_seed(random_state):
+    """Return a seed that `random_state` determines."""
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 # --- Data ---
@@ -257,6 +265,11 @@ def unchanged_on_failure(method: Method) -> Method:
 # --- Callbacks ---
 
 
+def has_callbacks(estimator):
+    """Return whether callbacks have been set on an estimator."""
+    return bool(getattr(estimator, "_skl_callbacks", None))
+
+
 class FitCallbacks:
     """The callbacks of one `fit`: a root task with one subtask per epoch.
 
@@ -273,7 +286,7 @@ class FitCallbacks:
 
     def __init__(self, estimator, max_iter, fitted_attributes):
         self.estimator = estimator
-        self.active = bool(getattr(estimator, "_skl_callbacks", None))
+        self.active = has_callbacks(estimator)
         self.max_iter = max_iter
         self.fitted_attributes = fitted_attributes
 
@@ -332,13 +345,25 @@ class Validation:
         ``fitted_attributes(result)`` returns the attributes of a fitted estimator.
     dtype : dtype
         That of the parameters.
+    remedy : str
+        What to do if the rows lack a class, for error messages.
     """
 
     def __init__(
-        self, estimator, samples, rows, class_weight, network, fitted_attributes, dtype
+        self,
+        estimator,
+        samples,
+        rows,
+        class_weight,
+        network,
+        fitted_attributes,
+        dtype,
+        remedy="pass X_val and y_val with samples of all classes, increase "
+        "validation_fraction",
     ):
         data = samples.data(rows, class_weight).compact()
         self.estimator = estimator
+        self.remedy = remedy
         self.fitted_attributes = fitted_attributes
         self.loss = ValidationLoss(network, data, dtype)
         self.table = samples.table.of_codes()
@@ -385,9 +410,8 @@ class Validation:
         if not len(self.missing):
             return ""
         return (
-            f" The validation set has no sample of the classes {self.missing}: pass "
-            "X_val and y_val with samples of all classes, increase "
-            'validation_fraction, or use scoring="loss".'
+            f" The validation set has no sample of the classes {self.missing}: "
+            f'{self.remedy}, or use scoring="loss".'
         )
 
 

@@ -16,7 +16,6 @@ from sk_rmsprop._epochs import (
     TrainingState,
     at_floor,
 )
-from sk_rmsprop._losses import LOSSES
 
 STOP_REASONS = {
     "max_iter": "all {max_iter} epochs have been run.",
@@ -80,6 +79,7 @@ class ValidationLoss:
 
     def __init__(self, network, data, dtype):
         self.network = network
+        self.loss = network.bound_loss
         self.data = data
         self.dtype = dtype
         weight = np.ones(len(data.target)) if data.weight is None else data.weight
@@ -88,25 +88,24 @@ class ValidationLoss:
 
     def __call__(self, state):
         """Return the loss in this state of training."""
-        loss_row = LOSSES[self.network.loss]
         blocks = self.network.blocks(
             state.params, self.data.X, state.encoding, dtype=self.dtype
         )
         loss = 0.0
         with np.errstate(under="ignore", invalid="ignore"):  # See `Network.blocks`.
             for rows, raw in blocks:
-                target = self._weighted_target(rows, raw)
-                weight, scratch = self.weight[rows], loss_row.scratch(raw)
-                loss += loss_row.value(raw, target, weight, scratch)
+                target = self._target(rows, raw)
+                weight, scratch = self.weight[rows], self.loss.scratch(raw)
+                loss += self.loss.value(raw, target, weight, scratch)
         return loss
 
-    def _weighted_target(self, rows, raw):
+    def _target(self, rows, raw):
         """Return the target of some rows: of many classes, that of all is large."""
         target = np.empty_like(raw)
-        LOSSES[self.network.loss].write_target(
-            self.data.target[rows], target[np.newaxis], 0.0
-        )
-        return np.multiply(target, self.weight[rows], out=target)
+        self.loss.write_target(self.data.target[rows], target[np.newaxis], 0.0)
+        if self.loss.weighs_target:
+            np.multiply(target, self.weight[rows], out=target)
+        return target
 
 
 class BestEpoch(NamedTuple):
@@ -165,7 +164,7 @@ class Member:
             return BestEpoch()
         # A warm start never returns a model that is worse than where it began.
         score = self.validate(self.result())["validation_score"]
-        return BestEpoch().after(score, self.state, self.options.tol)
+        return BestEpoch().after(score, self.state, self.options.score_tol)
 
     def after(self, record):
         """Keep the record of an epoch; return the best epoch so far.
@@ -181,7 +180,7 @@ class Member:
         if not self.options.early_stopping:
             return self.best
         score = record["validation_score"]
-        return self.best.after(score, self.state, self.options.tol)
+        return self.best.after(score, self.state, self.options.score_tol)
 
     def result(self):
         """Return the outcome so far, with the state of the last epoch."""
@@ -241,9 +240,10 @@ class Stack:
         members = [self.members[i] for i in self.running]
         data = self.data
         if data.weight is not None and data.weight.ndim == 2:
-            one = len(members) == 1
-            running = self.running[0] if one else self.running
-            data = data._replace(weight=data.weight[running])
+            if len(members) == 1:
+                data = data._replace(weight=data.weight[self.running[0]])
+            elif len(members) < len(self.members):
+                data = data._replace(weight=data.weight[self.running])
         self.epochs = Epochs(
             self.network,
             [member.state for member in members],
@@ -272,6 +272,9 @@ class Stack:
         for i in self.running:
             member = self.members[i]
             member.stop_reason = member.reason_to_stop(asked_to_stop)
+            if member.stop_reason is not None and len(self.running) > 1:
+                # Its arrays are rows of the stack's, which would be kept with them.
+                member.state = member.state.copy()
         running = [i for i in self.running if self.members[i].stop_reason is None]
         if running and running != self.running:
             self.running = running
@@ -279,8 +282,8 @@ class Stack:
         self.running = running
 
     def results(self):
-        """Return the outcomes so far of all members."""
-        return [member.result() for member in self.members]
+        """Return the outcomes of all members, if training ended now."""
+        return [member.final_result() for member in self.members]
 
 
 # --- The loop over epochs ---
@@ -337,7 +340,7 @@ def train(stacks, callbacks, *, verbose=False, raise_error=True):
         _commit(bests)
         if not _interrupt(stacks):
             raise
-    return [[member.final_result() for member in stack.members] for stack in stacks]
+    return [stack.results() for stack in stacks]
 
 
 def _commit(bests):
@@ -407,11 +410,17 @@ def _at_start_of_fit(state, options):
     )
 
 
-def mean_record(records):
-    """Return one record of an epoch of several networks: the means of theirs."""
-    names = [name for name in records[0] if all(name in record for record in records)]
+def mean_record(records, names=None):
+    """Return one record of an epoch of several networks: the means of theirs.
+
+    It has the entries named, by default those that all of them have.
+    """
+    if names is None:
+        names = set.intersection(*map(set, records))
     means = {
-        name: sum(record[name] for record in records) / len(records) for name in names
+        name: sum(record[name] for record in records) / len(records)
+        for name in records[0]
+        if name in names
     }
     return {**means, "epoch": records[0]["epoch"]}
 

@@ -1,6 +1,6 @@
-"""Conversion of `RMSpropMLPClassifier` and `RMSpropMLPEnsembleClassifier` to ONNX.
+"""Conversion of classifiers, ensembles and regressors to ONNX.
 
-Importing this module registers the converter with skl2onnx, for the classifiers alone
+Importing this module registers the converters with skl2onnx, for the estimators alone
 and inside pipelines and whatever else skl2onnx converts::
 
     import sk_rmsprop.onnx
@@ -12,7 +12,7 @@ It needs skl2onnx: ``pip install "sk-rmsprop[onnx]"``.
 
 The graph of an ensemble has the encoding of each base classifier once and then its
 networks side by side. Those of the same fold are pooled, and the output is the mean of
-the pools' probabilities.
+the pools' probabilities. The graph of a regressor ends with the scale of the targets.
 """
 
 import numpy as np
@@ -24,6 +24,7 @@ from sk_rmsprop._classifier import RMSpropMLPClassifier
 from sk_rmsprop._encoding import Encoder
 from sk_rmsprop._ensemble import RMSpropMLPEnsembleClassifier
 from sk_rmsprop._numbers import CLIP, CLIP_INPUT
+from sk_rmsprop._regressor import RMSpropMLPRegressor
 
 try:
     from onnx.helper import np_dtype_to_tensor_dtype, tensor_dtype_to_np_dtype
@@ -210,8 +211,7 @@ ONNX_ACTIVATIONS = {
 
 def _parse(scope, model, inputs, custom_parsers=None):
     """Declare the outputs of a classifier: skl2onnx's parser."""
-    check_is_fitted(model)
-    _check_codes(_groups(model)[0][0].encoding_.table)
+    _check_model(model)
     _onnx_classes(scope, model)  # Raises its error before skl2onnx meets the classes.
     options = scope.get_options(model, {"zipmap": True})
     zipmap, class_labels = options["zipmap"], options.get("output_class_labels", False)
@@ -236,9 +236,7 @@ def _parse(scope, model, inputs, custom_parsers=None):
 
 def _calculate_shapes(operator):
     """Set types and shapes of the outputs: skl2onnx's shape calculator."""
-    check_input_and_output_numbers(
-        operator, input_count_range=1, output_count_range=[2, 3]
-    )
+    check_input_and_output_numbers(operator, 1, [2, 3])
     check_input_and_output_types(operator, good_input_types=INPUT_TYPES)
     model = operator.raw_operator
     n_rows = operator.inputs[0].get_first_dimension()
@@ -257,11 +255,8 @@ def _calculate_shapes(operator):
 def _convert(scope, operator, container):
     """Add the nodes of a classifier: skl2onnx's converter."""
     model = operator.raw_operator
-    input_dtype = _dtype(operator.inputs[0])
-    dtype = np.dtype(np.float64 if input_dtype == np.float64 else np.float32)
-    graph = _Graph(scope, container, dtype)
-    X = operator.inputs[0].full_name
-    linked = _add_probabilities(graph, model, X, input_dtype)
+    graph = _make_graph(scope, operator, container)
+    linked = _add_probabilities(graph, model, operator.inputs[0])
     label, probabilities, *class_labels = operator.outputs
     classes = _onnx_classes(scope, model)
     classes = graph.constant(classes, classes.dtype)
@@ -271,13 +266,56 @@ def _convert(scope, operator, container):
     else:
         best = graph.node("ArgMax", linked, axis=1, keepdims=0)
         graph.node("Gather", classes, best, axis=0, output=label.full_name)
-    graph.cast(linked, dtype, _dtype(probabilities), output=probabilities.full_name)
+    output_dtype = _dtype(probabilities)
+    graph.cast(linked, graph.dtype, output_dtype, output=probabilities.full_name)
     for variable in class_labels:
         graph.node("Identity", classes, output=variable.full_name)
 
 
-def _check_codes(table):
-    """Raise if a model has categories that are not numeric codes."""
+def _parse_regressor(scope, model, inputs, custom_parsers=None):
+    """Declare the output of a regressor: skl2onnx's parser."""
+    _check_model(model)
+    operator = scope.declare_local_operator(get_model_alias(type(model)), model)
+    operator.inputs = inputs
+    output_type = data_types.guess_tensor_type(inputs[0].type)
+    operator.outputs.append(scope.declare_local_variable("variable", output_type))
+    return operator.outputs
+
+
+def _calculate_regressor_shape(operator):
+    """Set the shape of the output: skl2onnx's shape calculator."""
+    check_input_and_output_numbers(operator, 1, 1)
+    check_input_and_output_types(operator, good_input_types=INPUT_TYPES)
+    n_rows = operator.inputs[0].get_first_dimension()
+    operator.outputs[0].type.shape = [n_rows, operator.raw_operator.n_outputs_]
+
+
+def _convert_regressor(scope, operator, container):
+    """Add the nodes of a regressor: skl2onnx's converter."""
+    model = operator.raw_operator
+    graph = _make_graph(scope, operator, container)
+    [[raw]] = _add_networks(graph, model, operator.inputs[0])
+    # As in `predict`: only the result is rounded to the type of the output.
+    values = graph.cast(raw, graph.dtype, np.float64)
+    if model.out_activation_ == "exp":
+        values = graph.node("Exp", values)
+    targets = model._network.targets
+    values = graph.node("Mul", values, graph.constant(targets.scale, np.float64))
+    values = graph.node("Add", values, graph.constant(targets.center, np.float64))
+    output = operator.outputs[0]
+    graph.cast(values, np.float64, _dtype(output), output=output.full_name)
+
+
+def _make_graph(scope, operator, container):
+    """Return a graph that computes in the precision of the input."""
+    is_double = _dtype(operator.inputs[0]) == np.float64
+    return _Graph(scope, container, np.dtype(np.float64 if is_double else np.float32))
+
+
+def _check_model(model):
+    """Raise if a model is not fitted, or has categories that are not numeric codes."""
+    check_is_fitted(model)
+    table = _groups(model)[0][0].encoding_.table
     if table.levels:
         columns = ", ".join(table.describe(j) for j in table.levels)
         raise ValueError(
@@ -288,12 +326,18 @@ def _check_codes(table):
         )
 
 
-def _add_probabilities(graph, model, X, input_dtype):
-    """Add a model from the features on; return its probabilities."""
+def _add_networks(graph, model, X):
+    """Add the networks of a model; return their raw outputs, as `_groups` does them."""
     groups = []
     for members in _groups(model):
-        inputs = _add_encoding(graph, members[0].encoding_, X, input_dtype)
+        inputs = _add_encoding(graph, members[0].encoding_, X.full_name, _dtype(X))
         groups.append([_add_layers(graph, member, inputs) for member in members])
+    return groups
+
+
+def _add_probabilities(graph, model, X):
+    """Add a classifier from the features on; return its probabilities."""
+    groups = _add_networks(graph, model, X)
     is_multilabel = _is_multilabel(model)
     if isinstance(model, RMSpropMLPClassifier):
         return _add_link(graph, groups[0][0], is_multilabel)
@@ -445,7 +489,8 @@ def _dtype(variable):
 
 def _groups(model):
     """Return the networks of a model, as lists of those that share an encoding."""
-    return [[model]] if isinstance(model, RMSpropMLPClassifier) else model.estimators_
+    is_ensemble = isinstance(model, RMSpropMLPEnsembleClassifier)
+    return model.estimators_ if is_ensemble else [[model]]
 
 
 def _is_multilabel(model):
@@ -465,3 +510,11 @@ for classifier in (RMSpropMLPClassifier, RMSpropMLPEnsembleClassifier):
             "output_class_labels": [False, True],
         },
     )
+
+update_registered_converter(
+    RMSpropMLPRegressor,
+    "SkRMSpropMLPRegressor",
+    _calculate_regressor_shape,
+    _convert_regressor,
+    parser=_parse_regressor,
+)

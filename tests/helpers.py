@@ -5,6 +5,11 @@ import scipy.sparse as sp
 from sklearn.metrics import accuracy_score
 
 from sk_rmsprop import RMSpropMLPClassifier
+from sk_rmsprop._losses import LOSSES, Loss
+
+# The losses of class probabilities, and those of numbers
+CLASS_LOSSES = [name for name, row in LOSSES.items() if isinstance(row, Loss)]
+NUMBER_LOSSES = [name for name in LOSSES if name not in CLASS_LOSSES]
 
 # --- Classifiers ----------------------------------------------------------------------
 

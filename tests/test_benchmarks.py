@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.naive_bayes import MultinomialNB
@@ -482,3 +483,29 @@ def test_study_fits_every_configuration(module, raw):
         result = defaults.measure(model, X, y, X, y)
         assert 0 <= result["accuracy"] <= 1
         assert result["log_loss"] > 0
+
+
+# --- Regression -----------------------------------------------------------------------
+
+
+def test_regression_compares_what_it_measured(module, tmp_path):
+    rng = np.random.default_rng(0)
+    size = rng.random(120)
+    kind = np.where(rng.random(120) < 0.5, "a", "b")
+    frame = pd.DataFrame({"size": size, "kind": kind, "code": [1, 2] * 60})
+    frame["price"] = 5 * size + (kind == "a")
+    frame.loc[3, "size"] = np.nan
+    frame.to_csv(tmp_path / "plain.csv", index=False)
+    frame[["price", "code", "size", "kind"]].to_csv(
+        tmp_path / "named.csv.gz", index=False
+    )
+    about = {"target": "price", "categories": ["kind", "code"]}
+    (tmp_path / "named.json").write_text(json.dumps(about), "utf-8")
+    module("regression").main(
+        [f"--data={tmp_path}", f"--output={tmp_path / 'results'}", "--seeds=1"]
+    )
+    page = (tmp_path / "results" / "regression.md").read_text("utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[2:]] == ["| named", "| plain"]
+    # The target is a function of the columns: far better than their mean, 1.
+    assert all(float(row[1]) < 0.3 for row in rows[2:])

@@ -17,7 +17,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_rmsprop import RMSpropMLPClassifier, TrainingHistoryDisplay
+from sk_rmsprop import (
+    RMSpropMLPClassifier,
+    RMSpropMLPRegressor,
+    TrainingHistoryDisplay,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -475,6 +479,18 @@ class TestEstimators:
             assert display.history == end.history_
             drawn = display.lines_["loss"].get_ydata()
             np.testing.assert_array_equal(drawn, end.cost_history_)
+
+    def test_that_end_in_a_regressor(self):
+        reg = RMSpropMLPRegressor(
+            (4,), max_iter=3, early_stopping=True, scoring="r2", random_state=0
+        )
+        display = from_estimator(make_pipeline(StandardScaler(), reg).fit(X, y))
+        assert display.history == reg.history_
+        assert display.kept_epoch == reg.best_epoch_
+        assert [ax.get_ylabel() for ax in display.axes_[:2]] == [
+            "Loss",
+            "Validation\nr2",
+        ]
 
     @pytest.mark.parametrize(
         "estimator",

@@ -1,9 +1,12 @@
 """Tests of the ensemble: folds, calibration, pooling, and what input it takes."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 from scipy.special import expit, log_softmax, softmax
 from sklearn.base import clone
 from sklearn.datasets import make_classification
@@ -13,10 +16,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_class_weight
 
-from sk_rmsprop import RMSpropMLPClassifier, RMSpropMLPEnsembleClassifier, _ensemble
+from sk_rmsprop import (
+    RMSpropMLPClassifier,
+    RMSpropMLPEnsembleClassifier,
+    _ensemble,
+    _pool,
+)
 from sk_rmsprop._pool import deal_folds
 from tests.cases import FRAME, WEIGHT, X_SPARSE, every_copier, everything
-from tests.helpers import Scorer, params_of, small
+from tests.helpers import Scorer, assert_same_model, params_of, small
 
 X, y = make_classification(
     150, 6, n_informative=4, n_classes=3, flip_y=0.2, random_state=0
@@ -318,11 +326,14 @@ def test_interrupt_keeps_the_finished_epochs():
         clf = ensemble(*bases).fit(X, y)
     assert clf.n_iter_ == 3
     # Without early stopping, the networks are those of three epochs.
-    short = ensemble(small(activation="tanh"), n_folds=3)
-    for member in clf.estimators_[0]:
-        assert member.best_epoch_ == 3
-        assert len(member.history_) == 3
-    assert short.fit(X, y).n_iter_ == 6
+    constant = {"activation": "tanh", "learning_rate_schedule": "constant"}
+    bases = small(**constant, n_iter_no_change=np.inf), base
+    with pytest.warns(UserWarning, match="interrupted"):
+        clf = ensemble(*bases).fit(X, y)
+    short = ensemble(bases[0].set_params(max_iter=3), small(max_iter=3))
+    short.fit(X, y)
+    for member, other in zip(clf.estimators_[0], short.estimators_[0], strict=True):
+        assert_same_model(member, other)
     assert np.isfinite(clf.predict_proba(X)).all()
 
 
@@ -427,7 +438,7 @@ def test_probabilities_sum_to_1_in_their_dtype(dtype):
 def test_blocks_of_rows_do_not_matter(monkeypatch):
     clf = ensemble().fit(X, y)
     expected = clf.predict_proba(X), clf.predict_log_proba(X), clf.predict(X)
-    monkeypatch.setattr(_ensemble, "BLOCK_SIZE", 70)
+    monkeypatch.setattr(_pool, "BLOCK_SIZE", 70)
     found = clf.predict_proba(X), clf.predict_log_proba(X), clf.predict(X)
     for one, other in zip(found, expected, strict=True):
         if one.dtype.kind == "f":
@@ -496,3 +507,73 @@ def test_the_default_pair_beats_one_network_on_noisy_data():
     losses = [log_loss(labels[300:], m.predict_proba(data[300:])) for m in (clf, one)]
     assert losses[0] < losses[1] - 0.1
     assert clf.oof_log_loss_ == pytest.approx(losses[0], abs=0.1)
+
+
+def test_a_score_of_nan_is_an_error():
+    base = small(early_stopping=True, scoring=lambda *_: float("nan"))
+    with pytest.raises(ValueError, match="returned NaN after every epoch"):
+        ensemble(base).fit(X, y)
+
+
+def test_a_scorer_that_lacks_a_class_names_the_folds():
+    labels = np.where(np.arange(150) == 7, 3, y)
+    base = small(early_stopping=True, scoring="roc_auc_ovr")
+    with pytest.raises(ValueError, match="decrease n_folds"):
+        ensemble(base).fit(X, labels)
+
+
+def test_validation_is_in_the_history_if_all_stop_early():
+    stops = {"early_stopping": True, "n_iter_no_change": np.inf}
+    both = ensemble(small(**stops), small(max_iter=3, **stops)).fit(X, y)
+    assert all("validation_loss" in record for record in both.history_)
+    one = ensemble(small(**stops), small(max_iter=3)).fit(X, y)
+    assert not any("validation_loss" in record for record in one.history_)
+
+
+def test_few_samples_are_not_validated():
+    base = small(early_stopping=True, n_iter_no_change=1, tol=100.0)
+    clf = ensemble(base).fit(X[:40], y[:40])
+    for member in clf.estimators_[0]:
+        assert member.best_epoch_ == 2  # By the cost, which has not improved by 100.
+        assert member.validation_scores_ is None
+        assert member.best_loss_ is not None
+
+
+def test_predictions_are_those_of_one_model_while_another_thread_refits(monkeypatch):
+    clf, later = ensemble().fit(X, y), ensemble(small(), random_state=1).fit(X, y)
+    expected = clf.predict_proba(X)
+    pooled = _ensemble.pooled
+
+    def refit_and_pool(*arguments):
+        vars(clf).update(vars(later))
+        return pooled(*arguments)
+
+    monkeypatch.setattr(_ensemble, "pooled", refit_and_pool)
+    np.testing.assert_array_equal(clf.predict_proba(X), expected)
+    assert np.abs(clf.predict_proba(X) - expected).max() > 1e-3
+
+
+def test_underflow_is_no_error():
+    base = small(hidden_layer_sizes=())
+    far = X * np.where(np.arange(150) % 10, 1.0, 1e5)[:, np.newaxis]
+    with np.errstate(all="raise"):
+        clf = ensemble(base).fit(far, X[:, 0] > 0)
+        assert clf.predict_proba(1e3 * far).min() < 1e-300
+        clf.predict_log_proba(1e3 * far)
+        multilabel = ensemble(base).fit(far, Y_MULTILABEL)
+        assert multilabel.predict_proba(1e3 * far).min() < 1e-300
+
+
+def test_a_sparse_sample_takes_the_weights_of_its_features_alone():
+    n_features = 20_000
+    rng = np.random.default_rng(0)
+    columns = rng.integers(0, n_features, 150)
+    rows = csr_array((np.ones(150), (np.arange(150), columns)), (150, n_features))
+    clf = ensemble(small(hidden_layer_sizes=20, dtype="float32")).fit(rows, y)
+    weights = clf.estimators_[0][0].coefs_[0].nbytes
+    tracemalloc.start()
+    try:
+        clf.predict_proba(rows[:1])
+        assert tracemalloc.get_traced_memory()[1] < weights
+    finally:
+        tracemalloc.stop()

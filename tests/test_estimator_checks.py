@@ -18,8 +18,9 @@ from sklearn.utils.estimator_checks import (
 )
 
 import sk_rmsprop
-from sk_rmsprop import RMSpropMLPClassifier
+from sk_rmsprop import RMSpropMLPClassifier, RMSpropMLPRegressor
 from sk_rmsprop._schedules import SCHEDULES
+from tests.helpers import NUMBER_LOSSES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -56,6 +57,22 @@ MODELS = [
 EARLY_STOPPING = make(early_stopping=True, scoring="accuracy", validation_fraction=0.2)
 DROPOUT = make(dropout=0.2)
 FLOAT32 = make(dtype="float32", categorical_features=None)
+
+
+def make_regressor(**params):
+    quick = {"hidden_layer_sizes": 20, "learning_rate": 0.03, "max_iter": 20}
+    return RMSpropMLPRegressor(**(quick | params))
+
+
+DEFAULT_REGRESSOR = RMSpropMLPRegressor()
+REGRESSORS = [
+    *[
+        make_regressor(loss=loss, quantile=0.4)
+        for loss in NUMBER_LOSSES
+        if loss != DEFAULT_REGRESSOR.loss
+    ],
+]
+EARLY_STOPPING_REGRESSOR = make_regressor(early_stopping=True, validation_fraction=0.2)
 
 WEIGHT_EQUIVALENCE = (
     "check_sample_weight_equivalence_on_dense_data",
@@ -107,6 +124,7 @@ def every_check(estimators):
 
 WITH_FAILURES = [EARLY_STOPPING, DROPOUT, FLOAT32]
 ALL = [DEFAULT, *MODELS, *WITH_FAILURES]
+ALL_REGRESSORS = [DEFAULT_REGRESSOR, *REGRESSORS, EARLY_STOPPING_REGRESSOR]
 
 
 def test_failures_are_expected_where_announced_alone():
@@ -132,7 +150,7 @@ def test_every_option_is_there():
         assert set(table) <= {getattr(estimator, name) for estimator in ALL}
 
 
-@every_check(ALL)
+@every_check(ALL + ALL_REGRESSORS)
 def test_check(estimator, check):
     reason = None
     try:
@@ -155,6 +173,18 @@ def test_check(estimator, check):
 )
 def test_check_that_scikit_learn_does_not_run_by_itself(check):
     check("RMSpropMLPClassifier", make())
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_dataframe_column_names_consistency,
+        check_inplace_ensure_writeable,
+        check_param_validation,
+    ],
+)
+def test_check_that_scikit_learn_does_not_run_by_itself_of_a_regressor(check):
+    check("RMSpropMLPRegressor", make_regressor())
 
 
 def test_check_that_needs_an_environment_variable():
@@ -181,7 +211,7 @@ def test_check_that_needs_an_environment_variable():
     assert set(run.stdout.split()) <= set(ALLOWED_SKIPS) - {"check_array_api_input"}
 
 
-@pytest.mark.parametrize("estimator", WITH_FAILURES)
+@pytest.mark.parametrize("estimator", [*WITH_FAILURES, EARLY_STOPPING_REGRESSOR])
 def test_expected_failures_have_the_reason_given(estimator):
     # An expected failure would hide any other error in the same check.
     expected = expected_failures(estimator)
@@ -208,6 +238,20 @@ def test_no_tag_switches_checks_off(estimator):
     assert tags.input_tags.allow_nan
     assert tags.classifier_tags.multi_class
     assert tags.classifier_tags.multi_label
+
+
+def test_checks_of_regressors_are_run():
+    for estimator in ALL_REGRESSORS:
+        tags = get_tags(estimator)
+        assert not tags.no_validation
+        assert not tags.non_deterministic
+        assert not tags.regressor_tags.poor_score
+        names = {name_of(check) for _, check in estimator_checks_generator(estimator)}
+        assert {*WEIGHT_EQUIVALENCE, *CALLING_PARTIAL_FIT} < names
+        assert {"check_regressors_train", "check_estimator_sparse_array"} < names
+        is_poisson = estimator.loss == "poisson"
+        assert ("check_regressor_multioutput" in names) != is_poisson
+    assert {estimator.loss for estimator in ALL_REGRESSORS} == set(NUMBER_LOSSES)
 
 
 def test_checks_of_all_kinds_are_run():

@@ -194,6 +194,23 @@ def test_plot_calibration(run_example):
     assert {(0, 114, 178), (213, 94, 0)} <= _colours(picture)
 
 
+def test_plot_quantile_bands(run_example):
+    output, picture = run_example("plot_quantile_bands")
+    output, title, coverage = output.partition("coverage")
+    quantiles, bands = _table(output, 3), _table(title + coverage, 3)
+    assert len(quantiles) == 5
+    for name, (below, loss, best) in quantiles.items():
+        assert abs(below - float(name.split()[1])) < 0.04
+        assert best < loss < 1.1 * best
+    assert _table(output, 1)["mean"][0] > 0.55
+    of_quantiles, of_residuals = bands.values()
+    for overall, _, _ in bands.values():
+        assert abs(overall - 0.9) < 0.03
+    assert of_quantiles[1] > of_residuals[1] + 0.1
+    assert of_quantiles[2] < of_residuals[2]
+    assert {(0, 114, 178), (213, 94, 0)} <= _colours(picture)
+
+
 def test_plot_data_frame(run_example):
     output, picture = run_example("plot_data_frame")
     assert "missingindicator_deposit" in output

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from sk_rmsprop._losses import LOSSES
+from tests.helpers import CLASS_LOSSES
 
 # Of OpenBLAS, now and then and for nothing: see `Network.predict`.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:invalid value encountered in dot:RuntimeWarning"
 )
 
-every_loss = pytest.mark.parametrize("name", LOSSES)
+every_loss = pytest.mark.parametrize("name", CLASS_LOSSES)
 both_dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 # Raw outputs whose probabilities are simple, for three outputs and two rows, with

@@ -17,6 +17,7 @@ from sk_rmsprop._encoding import Encoding
 from sk_rmsprop._losses import LOSSES
 from sk_rmsprop._network import CostGradient, Network
 from sk_rmsprop._tables import Table
+from tests.helpers import CLASS_LOSSES
 
 # Of OpenBLAS, now and then and for nothing: see `Network.predict`.
 pytestmark = pytest.mark.filterwarnings(
@@ -33,7 +34,7 @@ WEIGHTS = {"uniform": [0.2] * 5, "random": [0.35, 0.0, 0.15, 0.3, 0.2]}
 PRECISION = {"float32": 3e-6, "float64": 2e-9}
 
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
-every_loss = pytest.mark.parametrize("loss", LOSSES)
+every_loss = pytest.mark.parametrize("loss", CLASS_LOSSES)
 every_depth = pytest.mark.parametrize("hidden", HIDDEN, ids=str)
 both_dtypes = pytest.mark.parametrize("dtype", PRECISION)
 every_container = pytest.mark.parametrize(

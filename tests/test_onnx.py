@@ -11,15 +11,21 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import StackingClassifier
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingRegressor
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from sk_rmsprop import RMSpropMLPClassifier, RMSpropMLPEnsembleClassifier
+from sk_rmsprop import (
+    RMSpropMLPClassifier,
+    RMSpropMLPEnsembleClassifier,
+    RMSpropMLPRegressor,
+)
 from sk_rmsprop._activations import ACTIVATIONS
+from sk_rmsprop._losses import LOSSES
+from tests.helpers import CLASS_LOSSES
 
 FLOAT_DTYPES = ["float32", "float64"]
 TOLERANCES = {"float32": 1e-5, "float64": 1e-13}
@@ -40,7 +46,7 @@ CLASSES = {
 
 @pytest.fixture
 def convert():
-    """Return skl2onnx's `to_onnx`, which knows the classifiers."""
+    """Return skl2onnx's `to_onnx`, which knows the estimators."""
     skl2onnx = pytest.importorskip("skl2onnx")
     import sk_rmsprop.onnx  # noqa: F401
 
@@ -98,6 +104,18 @@ def targets(codes, X):
 
 def make_classifier(hidden_layer_sizes=(8,), **params):
     return RMSpropMLPClassifier(
+        hidden_layer_sizes,
+        learning_rate=0.03,
+        learning_rate_schedule="linear",
+        max_iter=5,
+        batch_size=50,
+        random_state=0,
+        **params,
+    )
+
+
+def make_regressor(hidden_layer_sizes=(8,), **params):
+    return RMSpropMLPRegressor(
         hidden_layer_sizes,
         learning_rate=0.03,
         learning_rate_schedule="linear",
@@ -325,7 +343,7 @@ def test_large_integers(X, run):
     assert_same_predictions(run(clf, X, zipmap=False), clf, X)
 
 
-@pytest.mark.parametrize("make", [make_classifier, make_ensemble])
+@pytest.mark.parametrize("make", [make_classifier, make_ensemble, make_regressor])
 def test_string_categories_are_refused(make, X, codes, convert):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"size": X[:, 0], "color": np.array(list("rgb"))[codes]})
@@ -433,6 +451,164 @@ def test_ensemble_trained_on_sparse_data(X, codes, run):
     X = np.maximum(X, 0)
     ensemble = pool_unequally(make_ensemble().fit(csr_array(X), codes))
     assert_same_predictions(run(ensemble, X, zipmap=False), ensemble, X, 1e-13)
+
+
+# Regressors.
+
+
+@pytest.fixture
+def amounts(X):
+    """Return positive numbers to predict, with a standard deviation of about 2."""
+    return X[:, 0] + np.abs(X[:, 1]) + 12
+
+
+def assert_same_numbers(outputs, reg, X, tolerance=None):
+    """Check the output, relative to the spread of the predictions."""
+    (values,) = outputs.values()
+    expected = reg.predict(X)
+    if expected.ndim == 1:
+        expected = expected[:, np.newaxis]
+    assert values.shape == expected.shape
+    assert np.ptp(expected, axis=0).min() > 0
+    if tolerance is None:
+        tolerance = TOLERANCES[values.dtype.name]
+    error = np.abs(values - expected) / expected.std(axis=0)
+    assert error.max() < tolerance
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+@pytest.mark.parametrize("loss", [name for name in LOSSES if name not in CLASS_LOSSES])
+def test_every_loss_of_numbers(loss, dtype, activation, X, amounts, run):
+    X = X.astype(dtype)
+    reg = make_regressor((8, 6), loss=loss, quantile=0.3, activation=activation)
+    outputs = run(reg.fit(X, amounts), X)
+    assert list(outputs) == ["variable"]
+    assert outputs["variable"].dtype == dtype
+    assert_same_numbers(outputs, reg, X)
+
+
+@pytest.mark.parametrize("hidden_layer_sizes", [(), (5, 4, 3)])
+def test_any_depth_of_a_regressor(hidden_layer_sizes, X, amounts, run):
+    reg = make_regressor(hidden_layer_sizes).fit(X, amounts)
+    assert_same_numbers(run(reg, X), reg, X)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_targets_in_different_units(dtype, loss, X, amounts, run):
+    X = X.astype(dtype)
+    y = np.column_stack([amounts, 1e-9 * amounts[::-1], 1e9 * amounts**2])
+    reg = make_regressor(loss=loss).fit(X, y)
+    assert_same_numbers(run(reg, X), reg, X)
+
+
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_targets_far_from_zero(dtype, X, amounts, run):
+    X = X.astype(dtype)
+    y = 1e5 * amounts + 1.7e9
+    reg = make_regressor().fit(X, y)
+    outputs = run(reg, X)
+    assert_same_numbers(outputs, reg, X, {"float32": 1e-3, "float64": 1e-11}[dtype])
+    if dtype == "float32":
+        # The output is the prediction, rounded to float32 once: this one, or for the
+        # rounding of the network in between a neighbor.
+        expected = reg.predict(X).astype(np.float32)
+        error = np.abs(outputs["variable"][:, 0] - expected)
+        assert (error <= np.spacing(expected)).all()
+
+
+def test_exponentials_beyond_single_precision(X, run):
+    # exp overflows in float32 where the product is a moderate number.
+    reg = make_regressor((), loss="poisson", numerical_encoding="none")
+    X = X[:, :1]
+    reg.fit(X, np.exp(X[:, 0] / 4))
+    reg.coefs_[0][:] = 100.0
+    reg._network.targets.scale[:] = 1e-30
+    rows = np.array([[0.0], [0.5], [0.9]], np.float32)
+    expected = reg.predict(rows)
+    assert expected[-1] > 1e8
+    (values,) = run(reg, rows).values()
+    np.testing.assert_allclose(values[:, 0], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["huber", "poisson"])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_regressor_with_gaps_and_codes(dtype, loss, X, amounts, run):
+    X, _ = with_codes(X, 5)
+    X_train = with_gaps(X, [0, 1]).astype(dtype)
+    amounts = np.resize(amounts, len(X)) + (X[:, 1] > 0)
+    reg = make_regressor(loss=loss, categorical_features=[1, 4])
+    reg.fit(X_train, amounts)
+    rows = with_gaps(X, [0, 1, 2, 4]).astype(dtype)
+    rows[:50, 1] = 7  # Not a code
+    tolerance = {"float32": 1e-5, "float64": 1e-12}[dtype]
+    assert_same_numbers(run(reg, rows), reg, rows, tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int32", "int64"])
+def test_regressor_of_inputs_that_are_not_floats(dtype, X, amounts, run):
+    X = np.maximum(X, 0).astype(dtype)
+    reg = make_regressor().fit(X, amounts)
+    outputs = run(reg, X)
+    assert outputs["variable"].dtype == np.float32
+    assert_same_numbers(outputs, reg, X)
+
+
+@pytest.mark.parametrize("target_opset", [9, 13, 21])
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+def test_opsets_of_a_regressor(dtype, target_opset, X, amounts, run):
+    X = X.astype(dtype)
+    reg = make_regressor(loss="poisson").fit(X, amounts)
+    outputs = run(reg, X, target_opset=target_opset)
+    assert_same_numbers(outputs, reg, X)
+
+
+def test_output_of_a_regressor_is_declared_with_its_shape(X, amounts, convert):
+    reg = make_regressor().fit(X, np.column_stack([amounts, amounts]))
+    (output,) = convert(reg, X[:1]).graph.output
+    shape = [dim.dim_value or None for dim in output.type.tensor_type.shape.dim]
+    assert shape == [None, 2]
+
+
+def test_stream_of_numbers(X, amounts, run):
+    reg = RMSpropMLPRegressor((8,), random_state=0)
+    for rows in np.array_split(np.arange(len(X)), 10):
+        reg.partial_fit(X[rows], amounts[rows])
+    assert_same_numbers(run(reg, X), reg, X)
+
+
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
+@pytest.mark.parametrize(
+    "meta_estimator",
+    [
+        make_pipeline(StandardScaler(), make_regressor(loss="quantile", quantile=0.9)),
+        GridSearchCV(
+            make_pipeline(StandardScaler(), make_regressor()),
+            {"rmspropmlpregressor__loss": ["squared_error", "huber"]},
+            cv=2,
+        ),
+        VotingRegressor([("net", make_regressor()), ("linear", LinearRegression())]),
+        StackingRegressor(
+            [("net", make_regressor()), ("linear", LinearRegression())],
+            final_estimator=make_regressor(),
+            cv=2,
+        ),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_meta_estimators_of_a_regressor(meta_estimator, dtype, X, amounts, run):
+    X = X.astype(dtype)
+    meta_estimator.fit(X, amounts)
+    outputs = run(meta_estimator, X)
+    tolerance = {"float32": 1e-5, "float64": 1e-12}[dtype]
+    assert_same_numbers(outputs, meta_estimator, X, tolerance)
+
+
+def test_parameters_of_a_regressor_set_after_fit_change_nothing(X, amounts, run):
+    reg = make_regressor(loss="poisson").fit(X, amounts)
+    reg.set_params(loss="squared_error", hidden_layer_sizes=(3, 3))
+    assert_same_numbers(run(reg, X), reg, X)
 
 
 # Class labels and skl2onnx's options.
@@ -630,6 +806,11 @@ def test_unfitted(make, options, X, convert):
     clf = make()
     with pytest.raises(NotFittedError, match=type(clf).__name__):
         convert(clf, X[:1], options=options)
+
+
+def test_unfitted_regressor(X, convert):
+    with pytest.raises(NotFittedError, match="RMSpropMLPRegressor"):
+        convert(make_regressor(), X[:1])
 
 
 def test_strings_as_input(X, codes, convert):

@@ -22,7 +22,7 @@ from sk_rmsprop._schedules import SCHEDULES
 from sk_rmsprop._tables import Table
 from sk_rmsprop._training import Member, Stack, ValidationLoss, train
 from tests.cases import WEIGHT, X_GAPS, X_VAL, Y_MULTILABEL, Y_VAL, X, frozen, y
-from tests.helpers import small
+from tests.helpers import CLASS_LOSSES, small
 
 # Of OpenBLAS, now and then and for nothing: see `Network.predict`.
 pytestmark = pytest.mark.filterwarnings(
@@ -34,7 +34,7 @@ PRECISION = {
     "float64": {"rtol": 1e-12, "atol": 1e-14},
 }
 
-every_loss = pytest.mark.parametrize("loss", LOSSES)
+every_loss = pytest.mark.parametrize("loss", CLASS_LOSSES)
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 every_depth = pytest.mark.parametrize("hidden", [(), (4,), (4, 3)], ids=str)
 both_dtypes = pytest.mark.parametrize("dtype", PRECISION)
@@ -129,7 +129,7 @@ def cost_and_gradient(network, params, target, weight, alpha):
     "alphas", [[0.0, 0.3, 0.05], [0.3, 0.3, 0.3]], ids=["alphas", "one alpha"]
 )
 def test_cost_and_gradient_are_those_of_each_member(activation, hidden, dtype, alphas):
-    for loss, weights in itertools.product(LOSSES, ["shared", "of each member"]):
+    for loss, weights in itertools.product(CLASS_LOSSES, ["shared", "of each member"]):
         network = Network((4, *hidden, 3), activation, loss)
         params = random_params(network, dtype)
         target, weight = problem(weights, dtype)
@@ -449,9 +449,7 @@ def make_networks(members=MEMBERS, X=X, y=y, weight=None, validations=None, **pa
         clf = small(**(defaults | params | own))
         samples = clf._samples(X, y, weight, resumed=False)
         data = samples.data(samples.rows(None, "sample"), None)
-        encoding = clf._encoding(samples.table, data, False)
-        network = clf._make_network(encoding.n_inputs, samples.target, False)
-        options = clf._fit_options(data, encoding)
+        encoding, network, options = clf._plan(samples, data)
         state = clf._make_state(network, encoding, seed, data, options, False)
         state.rng_state = (states or [state])[0].rng_state
         states.append(state)
