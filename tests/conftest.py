@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sk_rmsprop import _rules
+
 
 @pytest.fixture
 def data():
@@ -30,3 +32,9 @@ def names():
 def frame(data):
     """The features of `data` with the names a, b, c and d."""
     return pd.DataFrame(data[0], columns=list("abcd"))
+
+
+@pytest.fixture
+def folds_of_few(monkeypatch):
+    """Let ensembles be cross-fitted on as few samples as `data` has."""
+    monkeypatch.setattr(_rules, "MIN_SAMPLES_FOR_FOLDS", 2)

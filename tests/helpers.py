@@ -1,10 +1,12 @@
 """Small classifiers, ways to compare two of them, a scorer, invalid parameters."""
 
+import itertools
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.metrics import accuracy_score
 
-from sk_rmsprop import RMSpropMLPClassifier
+from sk_rmsprop import RMSpropMLPClassifier, RMSpropMLPEnsembleClassifier
 from sk_rmsprop._losses import LOSSES, Loss
 
 # The losses of class probabilities, and those of numbers
@@ -30,8 +32,20 @@ def small(**params):
     return RMSpropMLPClassifier(**{**defaults, **params})
 
 
+def ensemble(*bases, **params):
+    """Return an ensemble of quick base classifiers, by default of two."""
+    bases = bases or (small(activation="tanh"), small(hidden_layer_sizes=(5, 4)))
+    return RMSpropMLPEnsembleClassifier(
+        list(bases), **{"n_folds": 3, "random_state": 0} | params
+    )
+
+
 def params_of(clf):
-    """Return all weights and biases as one array."""
+    """Return all weights and biases as one array, of an ensemble its pool's, too."""
+    if isinstance(clf, RMSpropMLPEnsembleClassifier):
+        members = itertools.chain.from_iterable(clf.estimators_)
+        pool = clf.pool_weights_ / clf.temperature_
+        return np.concatenate([*map(params_of, members), pool])
     return np.concatenate([a.ravel() for a in clf.coefs_ + clf.intercepts_])
 
 

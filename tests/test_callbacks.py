@@ -13,8 +13,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sk_rmsprop import _ensemble
+from sk_rmsprop._training import TrainingResult
 from tests import helpers
 from tests.helpers import Scorer, assert_same_model
+
+pytestmark = pytest.mark.usefixtures("folds_of_few")
 
 
 @pytest.fixture
@@ -31,6 +35,16 @@ def data(data, names):
 
 
 small = partial(helpers.small, max_iter=4)
+
+
+def ensemble(**params):
+    """Return an ensemble; one of its base classifiers has half of the epochs."""
+    return helpers.ensemble(small(**{"max_iter": 2} | params), small(**params))
+
+
+every_kind = pytest.mark.parametrize(
+    "make", [small, ensemble], ids=["network", "ensemble"]
+)
 
 
 def partially_fitted(data, n_epochs, **params):
@@ -94,23 +108,25 @@ def all_events(n_epochs):
     [({}, 4), ({"n_iter_no_change": 1, "tol": 10.0, "max_iter": 50}, 2)],
     ids=["max_iter", "stopped early"],
 )
-def test_one_task_per_epoch(data, callback, params, n_epochs):
+@every_kind
+def test_one_task_per_epoch(data, callback, make, params, n_epochs):
     first, second = Recorder(), Recorder()
-    clf = small(**params).set_callbacks(first, second)
+    clf = make(**params).set_callbacks(first, second)
     assert clf.fit(*data) is clf
     assert first.events == second.events == all_events(n_epochs)
     clf.set_callbacks().fit(*data)
     assert first.events == all_events(n_epochs)
 
 
-def test_tasks_form_a_tree(data, callback):
+@every_kind
+def test_tasks_form_a_tree(data, callback, make):
     contexts = []
 
     class Contexts(Recorder):
         def note(self, event, context):
             contexts.append((event, context))
 
-    small().set_callbacks(Contexts()).fit(*data)
+    clf = make().set_callbacks(Contexts()).fit(*data)
     (_, root), *others = contexts
     assert root.max_subtasks == 4
     assert root.parent is None
@@ -118,15 +134,15 @@ def test_tasks_form_a_tree(data, callback):
     assert len(epochs) == 8
     assert all(context.parent is root for context in epochs)
     assert all(context.max_subtasks == 0 for context in epochs)
-    assert {context.estimator_name for _, context in contexts} == {
-        "RMSpropMLPClassifier"
-    }
+    names = {context.estimator_name for _, context in contexts}
+    assert names == {type(clf).__name__}
 
 
-def test_callbacks_change_nothing(data, callback):
+@every_kind
+def test_callbacks_change_nothing(data, callback, make):
     options = {"dropout": 0.2, "early_stopping": True}
-    clf = small(**options).set_callbacks(Recorder()).fit(*data)
-    plain = small(**options).fit(*data)
+    clf = make(**options).set_callbacks(Recorder()).fit(*data)
+    plain = make(**options).fit(*data)
     assert_same_model(clf, plain)
     assert vars(clf).keys() - vars(plain).keys() == {"_skl_callbacks"}
 
@@ -153,10 +169,11 @@ def test_what_is_no_callback_is_refused(callback):
 # --- What the hooks are given ---------------------------------------------------------
 
 
+@every_kind
 @pytest.mark.parametrize("weight", [None, [1.0] * 60])
-def test_hooks_get_the_data_as_they_were_given(data, frame, callback, weight):
+def test_hooks_get_the_data_as_they_were_given(data, frame, callback, make, weight):
     y, recorder = data[1].tolist(), Recorder()
-    clf = small().set_callbacks(recorder).fit(frame, y, sample_weight=weight)
+    clf = make().set_callbacks(recorder).fit(frame, y, sample_weight=weight)
     assert len(recorder.kept) == 10
     for estimator, X_seen, y_seen, metadata in recorder.kept:
         assert estimator is clf
@@ -218,6 +235,41 @@ def test_training_the_fitted_estimator_leaves_the_fit_alone(data, callback):
     assert len(clf.history_) == 4
 
 
+def test_the_fitted_ensemble_is_that_of_its_epoch(data, callback):
+    def of_epochs(n):
+        bases = (small(max_iter=min(n, m), **constant) for m in (2, 4))
+        return helpers.ensemble(*bases)
+
+    constant, fitted = {"learning_rate_schedule": "constant"}, []
+    clf = of_epochs(4).set_callbacks(Recorder(fitted.append)).fit(*data)
+    assert len(fitted) == 4
+    for n_epochs, estimator in enumerate(fitted, start=1):
+        # It is calibrated by what has been learned so far.
+        reference = of_epochs(n_epochs).fit(*data)
+        assert_same_model(estimator, reference)
+        assert estimator.oof_log_loss_ == reference.oof_log_loss_
+        assert estimator.n_iter_ == n_epochs
+        assert estimator.history_ == reference.history_ == clf.history_[:n_epochs]
+        np.testing.assert_array_equal(
+            estimator.predict_proba(data[0]), reference.predict_proba(data[0])
+        )
+        for group, other in zip(
+            estimator.estimators_, reference.estimators_, strict=True
+        ):
+            assert [one.history_ for one in group] == [one.history_ for one in other]
+    assert len({estimator.temperature_ for estimator in fitted}) == 4
+
+
+def test_training_networks_of_a_fitted_ensemble_leaves_the_fit_alone(data, callback):
+    def train_further(fitted):
+        for group in fitted.estimators_:
+            for member in group:
+                member.partial_fit(*data)
+
+    clf = ensemble().set_callbacks(Recorder(train_further)).fit(*data)
+    assert_same_model(clf, ensemble().fit(*data))
+
+
 def save(path, fitted):
     joblib.dump(fitted, path)
 
@@ -247,6 +299,17 @@ def test_a_hook_stops_the_fit(data, callback, n_epochs, capsys):
     assert_same_model(clf, reference)
 
 
+def test_a_hook_stops_all_networks_of_an_ensemble(data, callback):
+    recorder = Recorder(lambda fitted: fitted.n_iter_ == 3)
+    bases = (small(max_iter=m, learning_rate_schedule="constant") for m in (9, 2, 7))
+    clf = helpers.ensemble(*bases).set_callbacks(recorder).fit(*data)
+    assert recorder.events == all_events(3)
+    lengths = [[len(member.history_) for member in g] for g in clf.estimators_]
+    assert lengths == [[3] * 3, [2] * 3, [3] * 3]
+    bases = (small(max_iter=m, learning_rate_schedule="constant") for m in (3, 2, 3))
+    assert_same_model(clf, helpers.ensemble(*bases).fit(*data))
+
+
 def test_a_stop_with_early_stopping_returns_the_best_epoch(data, callback):
     scorer = Scorer(0.5, 0.9, 0.1, 0.2)
     clf = small(early_stopping=True, scoring=scorer, max_iter=9)
@@ -257,13 +320,14 @@ def test_a_stop_with_early_stopping_returns_the_best_epoch(data, callback):
 
 
 # That the estimator is what it was before is in test_failures.
-def test_an_error_in_a_hook_tears_the_callbacks_down(data, callback):
+@every_kind
+def test_an_error_in_a_hook_tears_the_callbacks_down(data, callback, make):
     def fail(fitted):
         if fitted.n_iter_ == 2:
             raise RuntimeError("disk full")
 
     recorder = Recorder(fail)
-    clf = small().set_callbacks(recorder)
+    clf = make().set_callbacks(recorder)
     with pytest.raises(RuntimeError, match="disk full"):
         clf.fit(*data)
     assert recorder.events[-1] == ("teardown", "fit", 0)
@@ -272,18 +336,20 @@ def test_an_error_in_a_hook_tears_the_callbacks_down(data, callback):
     clf.set_callbacks().fit(*data)
 
 
-def test_diverging_training_tears_the_callbacks_down(data, callback):
+@every_kind
+def test_diverging_training_tears_the_callbacks_down(data, callback, make):
     recorder = Recorder()
-    clf = small(learning_rate=1e300).set_callbacks(recorder)
+    clf = make(learning_rate=1e300).set_callbacks(recorder)
     with pytest.raises(ValueError, match="diverged"):
         clf.fit(*data)
     assert recorder.events[-1] == ("teardown", "fit", 0)
 
 
-def test_bad_data_reach_no_callback(data, callback):
+@every_kind
+def test_bad_data_reach_no_callback(data, callback, make):
     recorder = Recorder()
     with pytest.raises(ValueError, match="infinity"):
-        small().set_callbacks(recorder).fit(data[0] ** 2 * np.inf, data[1])
+        make().set_callbacks(recorder).fit(data[0] ** 2 * np.inf, data[1])
     assert recorder.events == []
 
 
@@ -304,17 +370,19 @@ def test_ctrl_c_in_a_hook_keeps_the_finished_epochs(data, callback):
     assert_same_model(clf.partial_fit(*data), reference.partial_fit(*data))
 
 
-def test_ctrl_c_in_the_last_hook_keeps_all_epochs(data, callback):
+@every_kind
+def test_ctrl_c_in_the_last_hook_keeps_all_epochs(data, callback, make):
     class Interrupting(Recorder):
         def on_fit_task_end(self, estimator, context):
             if context.task_name == "fit":
                 raise KeyboardInterrupt
 
     recorder = Interrupting()
-    clf = small().set_callbacks(recorder)
-    with pytest.warns(UserWarning, match=r"interrupted.*after 4 epochs"):
+    clf = make().set_callbacks(recorder)
+    with pytest.warns(UserWarning, match=r"interrupted.*after 4 epochs") as caught:
         clf.fit(*data)
-    assert_same_model(clf, small().fit(*data))
+    assert [w.filename for w in caught] == [__file__]
+    assert_same_model(clf, make().fit(*data))
     assert recorder.events[-1] == ("teardown", "fit", 0)
 
 
@@ -325,8 +393,9 @@ def do_nothing(fitted):
     """Ask for nothing; unlike a lambda it can be pickled."""
 
 
-def test_pickle_with_callbacks_set(data, callback):
-    clf = small().set_callbacks(Recorder(do_nothing)).fit(*data)
+@every_kind
+def test_pickle_with_callbacks_set(data, callback, make):
+    clf = make().set_callbacks(Recorder(do_nothing)).fit(*data)
     clf._skl_callbacks[0].kept.clear()
     loaded = pickle.loads(pickle.dumps(clf))
     assert_same_model(loaded, clf)
@@ -335,10 +404,11 @@ def test_pickle_with_callbacks_set(data, callback):
     assert clf._skl_callbacks[0].events == all_events(4)
 
 
-def test_clone_keeps_the_callbacks(data, callback):
+@every_kind
+def test_clone_keeps_the_callbacks(data, callback, make):
     recorder = Recorder()
-    clf = clone(small().set_callbacks(recorder).fit(*data))
-    assert not hasattr(clf, "coefs_")
+    clf = clone(make().set_callbacks(recorder).fit(*data))
+    assert not hasattr(clf, "history_")
     clf.fit(*data)
     assert recorder.events == all_events(4) + all_events(4)
 
@@ -346,13 +416,14 @@ def test_clone_keeps_the_callbacks(data, callback):
 # --- scikit-learn's own callbacks -----------------------------------------------------
 
 
+@every_kind
 @pytest.mark.parametrize("weighted", [False, True])
-def test_scoring_monitor(data, callback, weighted):
+def test_scoring_monitor(data, callback, make, weighted):
     X, y = data
     weight = np.linspace(0.1, 2, 60) if weighted else None
     monitor = callback.ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
     fitted = []
-    clf = small(hidden_layer_sizes=()).set_callbacks(monitor, Recorder(fitted.append))
+    clf = make(hidden_layer_sizes=()).set_callbacks(monitor, Recorder(fitted.append))
     clf.fit(X, y, sample_weight=weight)
     log = monitor.get_logs().data
     epochs = [entry for entry in log if entry["task_name"] == "epoch"]
@@ -365,15 +436,17 @@ def test_scoring_monitor(data, callback, weighted):
     assert of_fit["accuracy"] == clf.score(X, y, sample_weight=weight)
 
 
-def test_scoring_monitor_of_a_frame(data, frame, callback):
+@every_kind
+def test_scoring_monitor_of_a_frame(data, frame, callback, make):
     monitor = callback.ScoringMonitor(scoring="accuracy")
-    small().set_callbacks(monitor).fit(frame, data[1])
+    make().set_callbacks(monitor).fit(frame, data[1])
     assert len(monitor.get_logs().data) == 5
 
 
-def test_progress_bar(data, callback, capsys):
-    small().set_callbacks(callback.ProgressBar()).fit(*data)
-    assert "RMSpropMLPClassifier - fit" in capsys.readouterr().out
+@every_kind
+def test_progress_bar(data, callback, capsys, make):
+    clf = make().set_callbacks(callback.ProgressBar()).fit(*data)
+    assert f"{type(clf).__name__} - fit" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
@@ -408,23 +481,40 @@ def test_callbacks_reach_the_classifier_through_a_pipeline(data, callback):
 # --- Without callbacks ----------------------------------------------------------------
 
 
-def test_without_callbacks_nothing_is_asked_of_them(data, callback, monkeypatch):
-    def asked(*args, **kwargs):
-        raise AssertionError("callbacks were asked for")
+@every_kind
+def test_without_callbacks_nothing_is_made_for_them(data, callback, monkeypatch, make):
+    def made(*args, **kwargs):
+        raise AssertionError("something was made for callbacks")
 
-    monkeypatch.setattr(callback.CallbackContext, "_from_estimator", asked)
-    small().fit(*data)
+    monkeypatch.setattr(callback.CallbackContext, "_from_estimator", made)
+    monkeypatch.setattr(TrainingResult, "copy", made)
+    make().fit(*data)
+
+
+def test_an_ensemble_without_callbacks_is_calibrated_once(data, monkeypatch):
+    calls = []
+
+    def fit_weights(*args):
+        calls.append(args)
+        return np.ones(2), 0.0
+
+    monkeypatch.setattr(_ensemble, "fit_weights", fit_weights)
+    ensemble().fit(*data)
+    assert len(calls) == 1
 
 
 def test_before_version_1_9_there_are_no_callbacks(data, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.callback", None)
     for name in [name for name in sys.modules if name.startswith("sk_rmsprop")]:
         monkeypatch.delitem(sys.modules, name)
-    clf = importlib.import_module("sk_rmsprop").RMSpropMLPClassifier(max_iter=3)
-    assert not hasattr(clf, "set_callbacks")
-    assert clf.fit(*data).n_iter_ == 3
+    package = importlib.import_module("sk_rmsprop")
+    clf = package.RMSpropMLPClassifier(max_iter=3)
+    for model in (clf, package.RMSpropMLPEnsembleClassifier([clf])):
+        assert not hasattr(model, "set_callbacks")
+        assert model.fit(*data).n_iter_ == 3
 
 
-def test_the_classifier_has_callbacks_where_scikit_learn_has():
+@every_kind
+def test_a_classifier_has_callbacks_where_scikit_learn_has(make):
     exists = importlib.util.find_spec("sklearn.callback") is not None
-    assert hasattr(small(), "set_callbacks") == exists
+    assert hasattr(make(), "set_callbacks") == exists

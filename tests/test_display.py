@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import NotFittedError
@@ -19,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_rmsprop import (
     RMSpropMLPClassifier,
+    RMSpropMLPEnsembleClassifier,
     RMSpropMLPRegressor,
     TrainingHistoryDisplay,
 )
@@ -251,6 +253,20 @@ class TestKeptEpoch:
         assert "validation_loss" in display.lines_
         assert display.kept_lines_ == []
 
+    def test_is_not_marked_of_an_ensemble(self):
+        # Each of its networks has one of its own.
+        base = RMSpropMLPClassifier(
+            (8,), max_iter=5, early_stopping=True, scoring="accuracy"
+        )
+        clf = RMSpropMLPEnsembleClassifier([base], n_folds=2, random_state=0)
+        display = from_estimator(clf.fit(X, y))
+        assert ylabels(display) == ["Loss", "Validation score", "Learning rate"]
+        for key in ("loss", "validation_loss", "validation_score", "learning_rate"):
+            drawn = display.lines_[key].get_ydata()
+            assert drawn.tolist() == [record[key] for record in clf.history_]
+        assert display.kept_epoch is None
+        assert display.kept_lines_ == []
+
 
 class TestScale:
     @pytest.mark.parametrize(
@@ -454,11 +470,21 @@ class TestKeywords:
 
 class TestEstimators:
     @pytest.mark.parametrize(
+        "clf",
+        [
+            RMSpropMLPClassifier((4,), max_iter=3, random_state=0),
+            RMSpropMLPEnsembleClassifier(
+                [RMSpropMLPClassifier((4,), max_iter=n) for n in (2, 3)], n_folds=2
+            ),
+        ],
+        ids=["network", "ensemble"],
+    )
+    @pytest.mark.parametrize(
         "wrap",
         [
             lambda clf: clf,
             lambda clf: make_pipeline(StandardScaler(), clf),
-            lambda clf: GridSearchCV(clf, {"beta": [0.9]}, cv=2),
+            lambda clf: GridSearchCV(clf, {"random_state": [0]}, cv=2),
             lambda clf: GridSearchCV(make_pipeline(StandardScaler(), clf), {}, cv=2),
             lambda clf: make_pipeline(
                 StandardScaler(),
@@ -467,18 +493,18 @@ class TestEstimators:
         ],
         ids=["alone", "Pipeline", "search", "search for Pipeline", "nested"],
     )
-    def test_that_end_in_a_classifier(self, wrap):
-        clf = RMSpropMLPClassifier((4,), max_iter=3, random_state=0)
-        estimator = wrap(clf).fit(X, y)
+    def test_that_end_in_a_classifier(self, wrap, clf):
+        estimator = wrap(clone(clf)).fit(X, y)
         end = estimator
-        while not isinstance(end, RMSpropMLPClassifier):
+        while not isinstance(end, type(clf)):
             end = getattr(end, "best_estimator_", None) or end[-1]
         for fit in (estimator, FrozenEstimator(estimator)):
             display = from_estimator(fit)
             assert isinstance(display, TrainingHistoryDisplay)
             assert display.history == end.history_
             drawn = display.lines_["loss"].get_ydata()
-            np.testing.assert_array_equal(drawn, end.cost_history_)
+            assert drawn.tolist() == [record["loss"] for record in end.history_]
+            assert len(drawn) == 3
 
     def test_that_end_in_a_regressor(self):
         reg = RMSpropMLPRegressor(
@@ -496,12 +522,13 @@ class TestEstimators:
         "estimator",
         [
             RMSpropMLPClassifier(),
+            RMSpropMLPEnsembleClassifier(),
             make_pipeline(StandardScaler(), RMSpropMLPClassifier()),
             FrozenEstimator(RMSpropMLPClassifier()),
             GridSearchCV(RMSpropMLPClassifier(), {}),
             make_pipeline(GridSearchCV(RMSpropMLPClassifier(), {})),
         ],
-        ids=["alone", "Pipeline", "FrozenEstimator", "search", "nested"],
+        ids=["alone", "ensemble", "Pipeline", "FrozenEstimator", "search", "nested"],
     )
     def test_that_are_not_fitted(self, estimator):
         with pytest.raises(NotFittedError, match="is not fitted"):

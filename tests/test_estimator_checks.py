@@ -18,7 +18,11 @@ from sklearn.utils.estimator_checks import (
 )
 
 import sk_rmsprop
-from sk_rmsprop import RMSpropMLPClassifier, RMSpropMLPRegressor
+from sk_rmsprop import (
+    RMSpropMLPClassifier,
+    RMSpropMLPEnsembleClassifier,
+    RMSpropMLPRegressor,
+)
 from sk_rmsprop._schedules import SCHEDULES
 from tests.helpers import NUMBER_LOSSES
 
@@ -57,6 +61,15 @@ MODELS = [
 EARLY_STOPPING = make(early_stopping=True, scoring="accuracy", validation_fraction=0.2)
 DROPOUT = make(dropout=0.2)
 FLOAT32 = make(dtype="float32", categorical_features=None)
+ENSEMBLE = RMSpropMLPEnsembleClassifier()
+QUICK_ENSEMBLE = RMSpropMLPEnsembleClassifier(
+    [
+        RMSpropMLPClassifier((8,), learning_rate=0.03, max_iter=15, **params)
+        for params in ({}, {"early_stopping": True})
+    ],
+    n_folds=2,
+    categorical_features=None,
+)
 
 
 def make_regressor(**params):
@@ -94,6 +107,8 @@ ALLOWED_SKIPS = {
 def expected_failures(estimator):
     """Return the checks that cannot hold, with the reasons."""
     failures = {}
+    if estimator in ENSEMBLES:
+        return failures
     if estimator.early_stopping:
         # A repeated sample can be on both sides of the split.
         reason = "what is held out depends on the number of samples"
@@ -123,7 +138,9 @@ def every_check(estimators):
 
 
 WITH_FAILURES = [EARLY_STOPPING, DROPOUT, FLOAT32]
-ALL = [DEFAULT, *MODELS, *WITH_FAILURES]
+NETWORKS = [DEFAULT, *MODELS, *WITH_FAILURES]
+ENSEMBLES = [ENSEMBLE, QUICK_ENSEMBLE]
+ALL = [*NETWORKS, *ENSEMBLES]
 ALL_REGRESSORS = [DEFAULT_REGRESSOR, *REGRESSORS, EARLY_STOPPING_REGRESSOR]
 
 
@@ -131,23 +148,26 @@ def test_failures_are_expected_where_announced_alone():
     assert list(filter(expected_failures, ALL)) == WITH_FAILURES
 
 
-def test_every_option_is_there():
-    default = DEFAULT.get_params()
-    changed = {
+def unchanged_options(estimators):
+    """Return the parameters that have their default in all estimators of a class."""
+    default = type(estimators[0])().get_params()
+    return {
         name
-        for estimator in ALL
-        for name, value in estimator.get_params().items()
-        if value != default[name]
+        for name, value in default.items()
+        if all(estimator.get_params()[name] == value for estimator in estimators)
     }
+
+
+def test_every_option_is_there():
     # The checks set random_state; they refit with other classes and partial_fit.
-    assert set(default) - changed == {
-        *("random_state", "verbose", "warm_start", "class_weight")
-    }
+    left_out = {"random_state", "verbose", "class_weight"}
+    assert unchanged_options(NETWORKS) == {*left_out, "warm_start"}
+    assert unchanged_options(ENSEMBLES) == left_out
     for name, table in (
         ("activation", ["relu", "leaky_relu", "elu", "selu", "gelu", "silu"]),
         ("learning_rate_schedule", SCHEDULES),
     ):
-        assert set(table) <= {getattr(estimator, name) for estimator in ALL}
+        assert set(table) <= {getattr(estimator, name) for estimator in NETWORKS}
 
 
 @every_check(ALL + ALL_REGRESSORS)
@@ -162,6 +182,7 @@ def test_check(estimator, check):
         pytest.skip(reason)
 
 
+@pytest.mark.parametrize("estimator", [make(), QUICK_ENSEMBLE])
 @pytest.mark.parametrize(
     "check",
     [
@@ -171,8 +192,8 @@ def test_check(estimator, check):
         check_param_validation,
     ],
 )
-def test_check_that_scikit_learn_does_not_run_by_itself(check):
-    check("RMSpropMLPClassifier", make())
+def test_check_that_scikit_learn_does_not_run_by_itself(estimator, check):
+    check(type(estimator).__name__, estimator)
 
 
 @pytest.mark.parametrize(
@@ -192,9 +213,15 @@ def test_check_that_needs_an_environment_variable():
     script = (
         "import warnings\n"
         "from sklearn.utils.estimator_checks import check_estimator\n"
-        "from sk_rmsprop import RMSpropMLPClassifier\n"
+        "from sklearn.utils.estimator_checks import estimator_checks_generator\n"
+        "from sk_rmsprop import RMSpropMLPClassifier, RMSpropMLPEnsembleClassifier\n"
         "warnings.simplefilter('ignore')\n"
-        "results = check_estimator(RMSpropMLPClassifier(max_iter=50), on_skip=None)\n"
+        "clf = RMSpropMLPClassifier(max_iter=50)\n"
+        "ensemble = RMSpropMLPEnsembleClassifier([clf])\n"
+        "for estimator, check in estimator_checks_generator(ensemble):\n"
+        "    if check.func.__name__ == 'check_array_api_input':\n"
+        "        check(estimator)\n"
+        "results = check_estimator(clf, on_skip=None)\n"
         "for result in results:\n"
         "    if result['status'] == 'skipped':\n"
         "        print(result['check_name'])\n"
@@ -226,7 +253,7 @@ def test_expected_failures_have_the_reason_given(estimator):
     assert failed == set(expected)
 
 
-@pytest.mark.parametrize("estimator", [DEFAULT, *WITH_FAILURES])
+@pytest.mark.parametrize("estimator", [DEFAULT, *WITH_FAILURES, ENSEMBLE])
 def test_no_tag_switches_checks_off(estimator):
     tags = get_tags(estimator)
     assert not tags.no_validation
@@ -254,8 +281,9 @@ def test_checks_of_regressors_are_run():
     assert {estimator.loss for estimator in ALL_REGRESSORS} == set(NUMBER_LOSSES)
 
 
-def test_checks_of_all_kinds_are_run():
-    names = {name_of(check) for _, check in estimator_checks_generator(DEFAULT)}
+@pytest.mark.parametrize("estimator", [DEFAULT, ENSEMBLE])
+def test_checks_of_all_kinds_are_run(estimator):
+    names = {name_of(check) for _, check in estimator_checks_generator(estimator)}
     assert len(names) > 50
     assert {*WEIGHT_EQUIVALENCE, *CALLING_PARTIAL_FIT} < names
     assert {

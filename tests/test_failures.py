@@ -16,7 +16,7 @@ import sklearn
 from scipy.sparse import csr_array
 from sklearn.base import clone
 
-from sk_rmsprop import RMSpropMLPClassifier
+from sk_rmsprop import RMSpropMLPClassifier, RMSpropMLPEnsembleClassifier
 from tests.cases import (
     CASES,
     N_EPOCHS,
@@ -48,6 +48,7 @@ class Call(NamedTuple):
     method: str
     is_fitted: bool
     warm_start: bool = False
+    of_ensemble: bool = False
 
     def __call__(self, clf, **data):
         """Call the method with good data, but for those that are given."""
@@ -64,6 +65,10 @@ class Call(NamedTuple):
             random_state=np.random.RandomState(0),
             **params,
         )
+        if self.of_ensemble:
+            clf = RMSpropMLPEnsembleClassifier(
+                [clf], n_folds=2, random_state=np.random.RandomState(0)
+            )
         return clf.fit(X, y) if self.is_fitted else clf
 
     def assert_changes_nothing(self, clf, error, match, **data):
@@ -82,14 +87,21 @@ CALLS = {
     "first partial_fit": Call("partial_fit", False),
     "partial_fit": Call("partial_fit", True),
 }
+CALLS_OF_ENSEMBLES = {
+    "first fit of an ensemble": Call("fit", False, of_ensemble=True),
+    "second fit of an ensemble": Call("fit", True, of_ensemble=True),
+}
 
 
 def calls(*names):
-    return pytest.mark.parametrize("call", [CALLS[name] for name in names], ids=names)
+    both = CALLS | CALLS_OF_ENSEMBLES
+    return pytest.mark.parametrize("call", [both[name] for name in names], ids=names)
 
 
 every_call = calls(*CALLS)
+every_call_of_both_kinds = calls(*CALLS, *CALLS_OF_ENSEMBLES)
 every_fit = calls(*[name for name in CALLS if "partial" not in name])
+every_fit_of_both_kinds = calls("first fit", "second fit", *CALLS_OF_ENSEMBLES)
 calls_that_resume = calls("warm fit", "partial_fit")
 
 
@@ -161,7 +173,7 @@ BAD_VALIDATION = [
 ]
 
 
-@every_call
+@every_call_of_both_kinds
 @pytest.mark.parametrize(
     ("data", "match"), [pytest.param(*row, id=name) for name, *row in BAD_DATA]
 )
@@ -289,7 +301,7 @@ def assert_refuses_tensor(call, name, data):
 
 
 @pytest.mark.usefixtures("_dispatching")
-@every_call
+@every_call_of_both_kinds
 @pytest.mark.parametrize(
     ("name", "good"), [("X", X), ("y", y), ("sample_weight", WEIGHT)]
 )
@@ -545,7 +557,7 @@ def test_impossible_split(call):
 HOOKS = ("setup", "teardown", "on_fit_task_begin", "on_fit_task_end")
 
 
-@every_fit
+@every_fit_of_both_kinds
 @pytest.mark.parametrize("hook", HOOKS)
 def test_failing_callback(call, hook):
     pytest.importorskip("sklearn.callback")

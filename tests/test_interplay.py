@@ -11,7 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn
-from joblib import parallel_config
+from joblib import Parallel, delayed, parallel_config
 from scipy.sparse import csr_array, issparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -48,7 +48,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from sk_rmsprop import RMSpropMLPClassifier
-from tests.helpers import assert_same_model, params_of
+from tests.helpers import assert_same_model, ensemble, params_of, small
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -575,6 +575,19 @@ def assert_backend_changes_nothing(clf, backend):
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_joblib_backend_changes_nothing(clf, backend):
     assert_backend_changes_nothing(clf, backend)
+
+
+@pytest.mark.parametrize("make", [small, ensemble])
+def test_predictions_in_parallel_are_those_of_one_thread(make):
+    model = make().fit(X, y)
+    many = np.tile(X, (40, 1))
+    parts = [many[start:] for start in range(0, 1600, 200)]
+    expected = [model.predict_proba(part) for part in parts]
+    found = Parallel(4, backend="threading")(
+        delayed(model.predict_proba)(part) for part in parts
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.fixture(scope="module")

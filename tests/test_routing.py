@@ -12,13 +12,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from tests.helpers import assert_same_model, small
+from tests.helpers import assert_same_model, ensemble, small
 
 ROUTABLE = {
     "fit": {"sample_weight", "X_val", "y_val", "sample_weight_val"},
     "partial_fit": {"sample_weight", "classes"},
     "score": {"sample_weight"},
 }
+ROUTABLE_OF_ENSEMBLES = {"fit": {"sample_weight"}, "score": {"sample_weight"}}
+
+pytestmark = pytest.mark.usefixtures("folds_of_few")
+
+every_kind = pytest.mark.parametrize("make", [small, ensemble])
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +45,14 @@ def data():
 # --- Requests -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ROUTABLE)
-def test_what_can_be_requested(method):
-    requests = getattr(get_routing_for_object(small()), method).requests
-    assert requests == dict.fromkeys(ROUTABLE[method])
+@pytest.mark.parametrize(
+    ("make", "routable"), [(small, ROUTABLE), (ensemble, ROUTABLE_OF_ENSEMBLES)]
+)
+def test_what_can_be_requested(make, routable):
+    routing = get_routing_for_object(make())
+    for method in ("fit", "partial_fit", "score", "predict", "predict_proba"):
+        requests = getattr(routing, method).requests
+        assert requests == dict.fromkeys(routable.get(method, ()))
 
 
 @pytest.mark.parametrize(
@@ -56,28 +65,31 @@ def test_requests_can_be_set(method, name):
     assert getattr(get_routing_for_object(clf), method).requests[name] is True
 
 
+@every_kind
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
-def test_predictions_take_no_metadata(method):
-    assert not hasattr(small(), f"set_{method}_request")
+def test_predictions_take_no_metadata(make, method):
+    assert not hasattr(make(), f"set_{method}_request")
 
 
-def test_unrequested_metadata_are_refused(data):
+@every_kind
+def test_unrequested_metadata_are_refused(data, make):
     X, y, weight = data
     with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
-        make_pipeline(StandardScaler(), small()).fit(X, y, sample_weight=weight)
+        make_pipeline(StandardScaler(), make()).fit(X, y, sample_weight=weight)
 
 
 # --- Pipeline -------------------------------------------------------------------------
 
 
-def test_pipeline_routes_to_fit_and_score(data):
+@every_kind
+def test_pipeline_routes_to_fit_and_score(data, make):
     X, y, weight = data
-    clf = small().set_fit_request(sample_weight=True)
+    clf = make().set_fit_request(sample_weight=True)
     clf.set_score_request(sample_weight=True)
     pipe = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), clf)
     pipe.fit(X, y, sample_weight=weight)
     X = StandardScaler().fit_transform(X)
-    reference = small().fit(X, y, sample_weight=weight)
+    reference = make().fit(X, y, sample_weight=weight)
     assert_same_model(pipe[-1], reference)
     weighted = pipe.score(data[0], y, sample_weight=weight)
     assert weighted == reference.score(X, y, sample_weight=weight)
@@ -140,9 +152,10 @@ def folds():
     return [(rows[rows % 3 != k], rows[rows % 3 == k]) for k in range(3)]
 
 
-def test_cross_validate_routes_weights_of_the_folds(data, folds):
+@every_kind
+def test_cross_validate_routes_weights_of_the_folds(data, folds, make):
     X, y, weight = data
-    clf = small().set_fit_request(sample_weight=True)
+    clf = make().set_fit_request(sample_weight=True)
     clf.set_score_request(sample_weight=True)
     result = cross_validate(
         clf, X, y, cv=folds, params={"sample_weight": weight}, return_estimator=True
@@ -150,18 +163,21 @@ def test_cross_validate_routes_weights_of_the_folds(data, folds):
     for (train, test), estimator, score in zip(
         folds, result["estimator"], result["test_score"], strict=True
     ):
-        reference = small().fit(X[train], y[train], sample_weight=weight[train])
+        reference = make().fit(X[train], y[train], sample_weight=weight[train])
         assert_same_model(estimator, reference)
         assert score == reference.score(X[test], y[test], sample_weight=weight[test])
 
 
-def test_search_routes_weights(data, folds):
+@pytest.mark.parametrize(
+    ("make", "grid"), [(small, {"beta": [0.5, 0.9]}), (ensemble, {"n_folds": [2, 3]})]
+)
+def test_search_routes_weights(data, folds, make, grid):
     X, y, weight = data
-    clf = small().set_fit_request(sample_weight=True)
+    clf = make().set_fit_request(sample_weight=True)
     clf.set_score_request(sample_weight=True)
-    search = GridSearchCV(clf, {"beta": [0.5, 0.9]}, cv=folds)
+    search = GridSearchCV(clf, grid, cv=folds)
     search.fit(X, y, sample_weight=weight)
-    reference = small(**search.best_params_).fit(X, y, sample_weight=weight)
+    reference = make(**search.best_params_).fit(X, y, sample_weight=weight)
     assert_same_model(search.best_estimator_, reference)
 
 
@@ -190,8 +206,9 @@ def test_early_stopping_scores_with_weights(data, scoring):
 # --- Tags -----------------------------------------------------------------------------
 
 
-def test_tags():
-    clf = small()
+@every_kind
+def test_tags(make):
+    clf = make()
     tags = get_tags(clf)
     assert is_classifier(clf)
     assert tags.estimator_type == "classifier"

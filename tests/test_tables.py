@@ -28,7 +28,7 @@ from tests.cases import (
     trained,
     y,
 )
-from tests.helpers import assert_same_model
+from tests.helpers import assert_same_model, ensemble
 
 small = partial(helpers.small, numerical_encoding="auto")
 
@@ -119,6 +119,17 @@ def test_the_form_of_a_table_does_not_matter(form):
         np.testing.assert_array_equal(model.predict_proba(other), expected)
     np.testing.assert_array_equal(clf.predict_proba(table[:1]), expected[:1])
     assert_same_model(clf.partial_fit(table, Y), reference.partial_fit(pandas(), Y))
+
+
+@every_form
+@pytest.mark.usefixtures("folds_of_few")
+def test_the_form_of_a_table_does_not_matter_to_an_ensemble(form):
+    table, bases = form(), [small(max_iter=3, early_stopping=s) for s in (True, False)]
+    clf, reference = ensemble(*bases).fit(table, Y), ensemble(*bases).fit(pandas(), Y)
+    assert_same_model(clf, reference)
+    expected = reference.predict_proba(pandas())
+    for model, other in ((clf, pandas()), (reference, table), (clf, table)):
+        np.testing.assert_array_equal(model.predict_proba(other), expected)
 
 
 @pytest.mark.parametrize("form", OF_OBJECTS.values(), ids=OF_OBJECTS)
