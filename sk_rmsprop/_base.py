@@ -22,7 +22,7 @@ from sklearn.utils import check_consistent_length
 from sk_rmsprop import _rules as rules
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._data import Samples, check_sample_weight, split
-from sk_rmsprop._encoding import Encoding, in_units, warn_of_identifiers
+from sk_rmsprop._encoding import Encoding, warn_of_identifiers
 from sk_rmsprop._epochs import Options, TrainingState
 from sk_rmsprop._fitted import FittedMLP, check_same
 from sk_rmsprop._network import Network
@@ -110,7 +110,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         it then must be; `classes` are those that the user named.
         """
 
-    def _targets(self, data, resumed, *, is_chunk=False):
+    def _targets(self, data, resumed, stream=None):
         """Return the scale of numbers to be predicted, None for classes."""
         return None
 
@@ -234,8 +234,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
         )
         if not resumed:
             warn_of_identifiers(encoding, len(data.rows), WARNING_STACKLEVEL)
-        weight = in_units(weight, encoding.weight_exponent, len(data.target))
-        targets = self._targets(data._replace(weight=weight), resumed, is_chunk=True)
+        targets = self._targets(data, resumed, data._replace(weight=weight))
         network = self._make_network(encoding, samples.target, targets, resumed)
         n_planned, n_samples = None, len(data.rows)
         if resumed:  # A small chunk does not mean a small data set.
@@ -426,6 +425,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             n_inputs = encoding.n_inputs
             batch_size = rules.auto_batch_size(len(data.rows), n_inputs, rare=rare)
         batch_size = int(min(batch_size, len(data.rows)))
+        max_norm = self.max_grad_norm
         # Python floats: with NumPy's float64 numbers float32 arithmetic would widen.
         return Options(
             learning_rate=float(self.learning_rate),
@@ -434,7 +434,7 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             weight_decay=weight_decay,
             dropout=float(self.dropout),
             label_smoothing=float(self._label_smoothing()),
-            max_grad_norm=self.max_grad_norm and float(self.max_grad_norm),
+            max_grad_norm=None if max_norm is None else float(max_norm),
             batch_size=batch_size,
             shuffle=bool(self.shuffle),
             max_iter=max_iter,

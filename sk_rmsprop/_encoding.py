@@ -122,7 +122,7 @@ class Encoding:
         sparse = not isinstance(X, np.ndarray)
         row = STREAM_ENCODING if follows else NUMERICAL_ENCODINGS[numerical]
         exponent = 0 if weight is None else int(np.frexp(weight.max())[1])
-        weight = in_units(weight, exponent, X.shape[0])
+        weight = _in_units(weight, exponent, X.shape[0])
         columns = Columns.of(X, table.numeric, rows, weight)
         if sparse_factor is None:
             sparse_factor = unit_norm_factor(columns.moments)
@@ -150,7 +150,7 @@ class Encoding:
 
     def following(self, X, rows, weight):
         """Return the encoding of a stream after more data."""
-        weight = in_units(weight, self.weight_exponent, X.shape[0])
+        weight = _in_units(weight, self.weight_exponent, X.shape[0])
         columns = Columns.of(X, self.numeric, rows, weight, self.moments)
         scales = _scales(STREAM_ENCODING, self.sparse, columns, self.sparse_factor)
         return replace(
@@ -280,7 +280,7 @@ def warn_of_identifiers(encoding, n_samples, stacklevel):
             )
 
 
-def in_units(weight, exponent, n_samples):
+def _in_units(weight, exponent, n_samples):
     """Return weights in units of a power of 2; None stands for ones."""
     if weight is None:
         return np.full(n_samples, 2.0**-exponent) if exponent else None

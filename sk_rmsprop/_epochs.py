@@ -56,11 +56,6 @@ class Options:
     score_unit: float = 1.0
 
     @property
-    def cost_tol(self):
-        """What a cost improves by at least."""
-        return self.tol * self.cost_unit
-
-    @property
     def score_tol(self):
         """What a validation score improves by at least."""
         return self.tol * self.score_unit
@@ -97,7 +92,8 @@ class TrainingState:
     best_cost : float
         Lowest cost of an epoch so far.
     reference_cost : float
-        The same since the last `fit` began: what improvements are measured against.
+        The same since the last `fit` began, in the unit of the costs: what improvements
+        are measured against.
     n_no_change : int
         Epochs in a row that lowered `reference_cost` by no more than `tol`.
     """
@@ -452,10 +448,12 @@ def _learning_rate(state, options):
 
 def _track_cost(state, cost, options):
     """Record the cost of an epoch, and whether it is an improvement."""
-    improved = state.reference_cost - cost > options.cost_tol
+    # In a stream of numbers the unit follows the data.
+    scaled = cost / options.cost_unit
+    improved = state.reference_cost - scaled > options.tol
     state.n_no_change = 0 if improved else state.n_no_change + 1
     state.cost = cost
-    state.reference_cost = min(state.reference_cost, cost)
+    state.reference_cost = min(state.reference_cost, scaled)
     state.best_cost = min(state.best_cost, cost)
     if SCHEDULES[options.learning_rate_schedule].adaptive:
         _reduce_on_plateau(state, options)

@@ -5,21 +5,34 @@ costs are reported in these units.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
 
-from sk_rmsprop._statistics import Moments, moments_of, quantiles_of
+from sk_rmsprop._statistics import (
+    ROUNDING,
+    Moments,
+    moments_of,
+    quantiles_of,
+)
 
 # Where the Huber loss becomes linear, in standard deviations: it then has 95 % of the
 # efficiency of the squared error on normal errors (P. J. Huber, Robust Estimation of a
 # Location Parameter, 1964).
 HUBER_DELTA = 1.345
 
-# The interquartile range of a normal distribution, in standard deviations.
+# What quantiles of a normal distribution are apart, in standard deviations: the
+# quartiles, and the outermost tenths.
 NORMAL_IQR = 1.349
+NORMAL_MIDDLE = 2.563
+
+# Targets whose quartiles are closer than this share of what is normal are almost equal.
+ALMOST_EQUAL = 0.01
+
+# Of the logarithm of a mean: its exponential is finite.
+MAX_EXPONENT = 700.0
 
 
 # --- Elementwise losses ---------------------------------------------------------------
@@ -105,6 +118,8 @@ class TargetScale:
         Of a stream, the moments of all `y` so far.
     exponent : int
         They are those of `y` divided by this power of 2, so that no square overflows.
+    weight_exponent : int
+        They count weights in units of this power of 2, for the same reason.
     """
 
     center: np.ndarray
@@ -112,6 +127,7 @@ class TargetScale:
     level: float
     moments: Moments | None = None
     exponent: int = 0
+    weight_exponent: int = 0
 
     def copy(self):
         """Return a copy with plain arrays of its own."""
@@ -121,6 +137,7 @@ class TargetScale:
             self.level,
             self.moments and self.moments.copy(),
             self.exponent,
+            self.weight_exponent,
         )
 
 
@@ -132,7 +149,7 @@ class NumberLoss(NamedTuple):
     loss, slope : callable
         See above.
     is_robust : bool, default=False
-        Whether targets are scaled by median and interquartile range.
+        Whether targets are scaled by quantiles.
     is_positive : bool, default=False
         Whether `y` must not be negative; the raw output is then the logarithm of its
         mean.
@@ -154,47 +171,97 @@ class NumberLoss(NamedTuple):
         """Name of the link, as in ``MLPRegressor.out_activation_``."""
         return "exp" if self.is_positive else "identity"
 
-    def target_scale(self, data, level, *, follows, before=None):
-        """Return the scale of the targets of some data.
-
-        Parameters
-        ----------
-        data : Data
-        level : float
-        follows : bool
-            Whether it will follow more data.
-        before : TargetScale, default=None
-            That of the data before, which it follows.
-        """
-        y, rows, weight = data.target, data.rows, data.weight
-        exponent = 0 if before is None else before.exponent
-        if before is None:
-            exponent = int(np.frexp(np.abs(y[rows]).max(initial=0.0))[1])
-        columns = np.arange(y.shape[1])
-        moments = None if before is None else before.moments
+    def target_scale(self, data, level):
+        """Return the scale of the targets of some data."""
+        y, columns = data.target, np.arange(data.target.shape[1])
+        exponent = _exponent(y[data.rows])
+        y = _divided(y, exponent)
         with np.errstate(all="ignore"):
-            y = np.ldexp(y, -exponent)
-            moments = moments_of(y, columns, rows, weight, moments)
-        center, scale = moments.mean, moments.deviation
-        if self.is_positive:
-            center, scale = np.zeros_like(center), moments.mean
-        elif self.is_robust and not follows:
-            levels = [level, 0.25, 0.75]
-            center, first, third = quantiles_of(y, columns, rows, weight, levels)
-            spread = (third - first) / NORMAL_IQR
+            moments = moments_of(y, columns, data.rows, data.weight)
+        center, scale = self._by_moments(moments)
+        if self.is_robust:
+            levels = [level, 0.1, 0.25, 0.75, 0.9]
+            center, *quantiles = quantiles_of(
+                y, columns, data.rows, data.weight, levels
+            )
+            spread = _spread(*quantiles)
+            # Equal but for rounding is equal.
+            spread[spread <= ROUNDING * np.abs(center)] = 0.0
             scale = np.where(spread > 0, spread, scale)
-        center, scale = np.ldexp(center, exponent), np.ldexp(scale, exponent)
-        return TargetScale(
-            center,
-            np.where(scale > 0, scale, 1.0),
-            level,
-            moments if follows else None,
-            exponent,
-        )
+        return _target_scale(center, scale, level, exponent)
+
+    def following(self, data, level, before):
+        """Return the scale of the targets of a stream after more data.
+
+        It is that of their means and standard deviations. `before` is the scale before,
+        None at first.
+        """
+        y, weight = data.target, data.weight
+        exponent, moments = _exponent(y[data.rows]), None
+        weight_exponent = 0 if weight is None else _exponent(weight)
+        if before is not None:
+            weight_exponent = before.weight_exponent
+            exponent = max(exponent, before.exponent)
+            moments = _rescaled(before.moments, before.exponent - exponent)
+        if weight is not None or weight_exponent:
+            weight = np.ones(len(y)) if weight is None else weight
+            weight = _divided(weight, weight_exponent)
+        columns = np.arange(y.shape[1])
+        with np.errstate(all="ignore"):
+            y = _divided(y, exponent)
+            moments = moments_of(y, columns, data.rows, weight, moments)
+        center, scale = self._by_moments(moments)
+        scale = _target_scale(center, scale, level, exponent)
+        return replace(scale, moments=moments, weight_exponent=weight_exponent)
+
+    def _by_moments(self, moments):
+        """Return center and scale."""
+        if self.is_positive:
+            return np.zeros_like(moments.mean), moments.mean
+        return moments.mean, moments.deviation
 
     def bind(self, targets):
         """Return the loss on one scale of targets."""
         return ScaledLoss(self, targets)
+
+
+def _exponent(numbers):
+    """Return the power of 2 that numbers are below in size."""
+    return int(np.frexp(np.abs(numbers).max(initial=0.0))[1])
+
+
+def _divided(numbers, exponent):
+    """Return numbers divided by a power of 2."""
+    with np.errstate(all="ignore"):
+        return np.ldexp(numbers, -exponent)
+
+
+def _rescaled(moments, exponent):
+    """Return the moments of numbers multiplied by a power of 2."""
+    with np.errstate(under="ignore"):
+        return replace(
+            moments,
+            mean=np.ldexp(moments.mean, exponent),
+            square=np.ldexp(moments.square, 2 * exponent),
+            other=np.ldexp(moments.other, exponent),
+        )
+
+
+def _spread(tenth, first, third, ninetieth):
+    """Return the standard deviation of a normal distribution with such quantiles.
+
+    It is that of the quartiles, which outliers do not reach, unless most targets are
+    equal, or almost: then it is that of the outermost tenths.
+    """
+    spread = (third - first) / NORMAL_IQR
+    middle = (ninetieth - tenth) / NORMAL_MIDDLE
+    return np.where(spread < ALMOST_EQUAL * middle, middle, spread)
+
+
+def _target_scale(center, scale, level, exponent):
+    """Return a scale of targets that were divided by a power of 2; 1 replaces 0."""
+    center, scale = np.ldexp(center, exponent), np.ldexp(scale, exponent)
+    return TargetScale(center, np.where(scale > 0, scale, 1.0), level, None, exponent)
 
 
 class ScaledLoss:
@@ -240,7 +307,9 @@ class ScaledLoss:
     def link(self, raw):
         """Overwrite raw outputs, of shape (n_outputs, n_samples), by predictions."""
         if self.row.is_positive:
-            np.exp(raw, raw)
+            np.minimum(raw, MAX_EXPONENT, out=raw)
+            with np.errstate(under="ignore"):
+                np.exp(raw, raw)
         np.multiply(raw, self.targets.scale[:, np.newaxis], raw)
         np.add(raw, self.targets.center[:, np.newaxis], raw)
 
@@ -254,7 +323,11 @@ class ScaledLoss:
         `out` has the shape (n_batches, n_outputs, n_samples).
         """
         n_batches, n_outputs, batch_size = out.shape
-        scaled = (y - self.targets.center) / self.targets.scale
+        # An outlier's square must not overflow in float32.
+        limit = np.sqrt(np.finfo(out.dtype).max) / 2
+        with np.errstate(over="ignore"):
+            scaled = (y - self.targets.center) / self.targets.scale
+        np.clip(scaled, -limit, limit, out=scaled)
         scaled = scaled.reshape(n_batches, batch_size, n_outputs)
         np.copyto(out, scaled.transpose(0, 2, 1), casting="same_kind")
 

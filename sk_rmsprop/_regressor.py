@@ -15,7 +15,12 @@ from sk_rmsprop._fitted import check_same
 from sk_rmsprop._losses import LOSSES
 from sk_rmsprop._predictions import MatrixLike
 from sk_rmsprop._regression import NumberLoss
-from sk_rmsprop._scikit_learn import Interval, StrOptions, unchanged_on_failure
+from sk_rmsprop._scikit_learn import (
+    Interval,
+    StrOptions,
+    read_X,
+    unchanged_on_failure,
+)
 
 NUMBER_LOSSES = {name for name, row in LOSSES.items() if isinstance(row, NumberLoss)}
 POSITIVE_LOSSES = {name for name in NUMBER_LOSSES if LOSSES[name].is_positive}
@@ -46,8 +51,8 @@ class RMSpropMLPRegressor(RegressorMixin, BaseRMSpropMLP):
             default="squared_error"
         The loss. "squared_error" is half of the squared error and predicts the mean.
         "absolute_error" predicts the median. "huber" is the squared error up to 1.345
-        standard deviations of `y` (estimated by its interquartile range) and linear
-        beyond: for outliers. "quantile" predicts the quantile `quantile`. "poisson" is
+        standard deviations of `y` (estimated by its quantiles) and linear beyond: for
+        outliers. "quantile" predicts the quantile `quantile`. "poisson" is
         half of the Poisson deviance of `y` that is not negative, such as counts; the
         network predicts the logarithm of the mean.
     quantile : float, default=0.5
@@ -210,8 +215,10 @@ class RMSpropMLPRegressor(RegressorMixin, BaseRMSpropMLP):
     The network learns ``(y - center) / scale``, with the weighted mean and standard
     deviation of the targets in the first call (with early stopping, of the training
     split). With "absolute_error", "huber" and "quantile" they are the median, or the
-    quantile, and the interquartile range divided by 1.349; with "poisson", 0 and the
-    mean. In a stream they are means and standard deviations that follow the data.
+    quantile, and the interquartile range divided by 1.349; if that is less than a
+    hundredth of the distance of the quantiles 0.1 and 0.9 divided by 2.563, the latter.
+    Of normal targets, both are the standard deviation. With "poisson", they are 0 and
+    the mean. In a stream they are means and standard deviations that follow the data.
     Predictions are in units of `y`, and so are costs and losses of a single target;
     with several ones, they are the mean over the scaled targets. `alpha` applies to the
     scaled targets.
@@ -360,10 +367,15 @@ class RMSpropMLPRegressor(RegressorMixin, BaseRMSpropMLP):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The predictions, in float64.
         """
-        loss = self._fitted_loss()
+        self._fitted_loss()  # It raises if there is none.
+        # All of one model, though another thread may be training it.
+        fitted = vars(self).copy()
+        network, state = fitted["_network"], fitted["_state"]
+        _, X = read_X(self, X, state.encoding.table)
         # Targets such as timestamps need float64, whatever the network computes in.
-        outputs = self._linked(X, None).T.astype(np.float64)
-        loss.link(outputs)
+        raw = network.predict(state.params, X, state.encoding)
+        outputs = raw.T.astype(np.float64)
+        network.bound_loss.link(outputs)
         return outputs[0] if len(outputs) == 1 else np.ascontiguousarray(outputs.T)
 
     def __sklearn_tags__(self):
@@ -376,10 +388,11 @@ class RMSpropMLPRegressor(RegressorMixin, BaseRMSpropMLP):
         return tags
 
     def _encode_y(self, y, *, resumed, classes=None):
+        if resumed:
+            check_same("loss", self._network.loss, self.loss)
         target = self._numbers(y, "y")
         if resumed:
             fitted = self._network
-            check_same("loss", fitted.loss, self.loss)
             check_same("number of targets", self.n_outputs_, target.n_outputs)
             if self.loss == "quantile":
                 check_same("quantile", fitted.targets.level, self.quantile)
@@ -398,7 +411,7 @@ class RMSpropMLPRegressor(RegressorMixin, BaseRMSpropMLP):
         """Return numbers as the target of training."""
         if y is None:
             raise ValueError(f"requires y to be passed, but the target {name} is None.")
-        if np.asarray(y).dtype.kind in "mM":
+        if _has_dates(y):
             raise ValueError(
                 f"{name} has dates or durations. Convert them to numbers, for example "
                 "with y.astype('int64'), in a unit of your choice."
@@ -416,15 +429,26 @@ class RMSpropMLPRegressor(RegressorMixin, BaseRMSpropMLP):
             )
         return Target(self.loss, None, y, y.reshape(len(y), -1))
 
-    def _targets(self, data, resumed, *, is_chunk=False):
-        row, before = LOSSES[self.loss], None
-        if resumed:
-            before = self._network.targets
-            is_stream = before.moments is not None and not self._state.n_planned
-            if not (is_chunk and is_stream):
-                return before.copy()  # A loaded one may be mapped from a file.
-        follows = is_chunk and (resumed or self.max_iter == "auto")
-        return row.target_scale(data, self.quantile, follows=follows, before=before)
+    def _targets(self, data, resumed, stream=None):
+        # `stream` is a chunk with the weights as they are.
+        row = LOSSES[self.loss]
+        if not resumed:
+            follows = stream is not None and self.max_iter == "auto"
+            if follows:
+                return row.following(stream, self.quantile, None)
+            return row.target_scale(data, self.quantile)
+        before = self._network.targets
+        is_stream = before.moments is not None and not self._state.n_planned
+        if stream is not None and is_stream:
+            return row.following(stream, self.quantile, before)
+        return before.copy()  # A loaded one may be mapped from a file.
 
     def _class_weight(self, samples, rows=None):
         return None
+
+
+def _has_dates(y):
+    """Return whether `y`, or a column of it, has dates or durations."""
+    dtypes = [y.dtype] if hasattr(y, "dtype") else list(getattr(y, "dtypes", []))
+    kinds = [getattr(dtype, "kind", None) for dtype in dtypes]
+    return any(kind in ("m", "M") for kind in kinds) or np.asarray(y).dtype.kind in "mM"

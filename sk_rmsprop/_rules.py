@@ -46,7 +46,7 @@ def auto_max_iter(n_samples, *, rare):
 
 
 def auto_alpha(n_samples, *, of_numbers):
-    """Return the L2 penalty: that of a prior worth a few samples, at most 0.01.
+    """Return the L2 penalty: that of a prior worth a few samples, within a limit.
 
     For numbers it is half as strong: a compromise. On small tables of little noise a
     tenth of that would be better, on very noisy ones twice as much.

@@ -92,7 +92,8 @@ class ValidationLoss:
             state.params, self.data.X, state.encoding, dtype=self.dtype
         )
         loss = 0.0
-        with np.errstate(under="ignore", invalid="ignore"):  # See `Network.blocks`.
+        # A loss may be infinite; for the others see `Network.blocks`.
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             for rows, raw in blocks:
                 target = self._target(rows, raw)
                 weight, scratch = self.weight[rows], self.loss.scratch(raw)

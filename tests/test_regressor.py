@@ -45,10 +45,12 @@ from sk_rmsprop import (
     RMSpropMLPClassifier,
     RMSpropMLPRegressor,
     TrainingHistoryDisplay,
+    _regressor,
 )
 from sk_rmsprop._activations import ACTIVATIONS
 from sk_rmsprop._network import CostGradient, Network
 from sk_rmsprop._regression import TargetScale
+from sk_rmsprop._scikit_learn import read_X
 from tests.cases import (
     FRAME,
     WEIGHT,
@@ -152,7 +154,7 @@ def metric(loss, y, predictions, weight=None):
 
 
 def huber_scale(y):
-    """Return the interquartile range of a normal deviation of 1, of averaged ranks."""
+    """Return the standard deviation of normal numbers with quartiles like these."""
     first, third = np.quantile(y, [0.25, 0.75], method="averaged_inverted_cdf")
     return (third - first) / 1.349
 
@@ -1329,3 +1331,73 @@ def test_display_has_the_costs_in_units_of_y():
     for name in ("loss", "validation_loss"):
         expected = [record[name] for record in reg.history_]
         assert any(len(line) == 6 and np.allclose(line, expected) for line in lines)
+
+
+# --- What a review found --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile"])
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 1e-2])
+def test_most_targets_may_be_almost_equal(loss, noise):
+    rng = np.random.default_rng(0)
+    features = rng.uniform(size=(400, 3))
+    hit = features[:, 0] > 0.8
+    y = np.where(hit, 10 + 5 * features[:, 1], 0) + noise * rng.standard_normal(400)
+    reg = RMSpropMLPRegressor(loss=loss, random_state=0).fit(features, y)
+    # The center alone has an error of 12.
+    assert np.abs(reg.predict(features) - y)[hit].mean() < 2
+
+
+def test_a_stream_may_begin_with_tiny_targets():
+    reg = make(max_iter="auto").partial_fit(X[:1], [1e-160])
+    reg.partial_fit(X, Y).partial_fit(X, Y)
+    scale = reg._network.targets.scale[0]
+    assert scale == pytest.approx(np.std([1e-160, *Y, *Y]), rel=1e-12)
+
+
+@pytest.mark.parametrize("largest", [1e308, 1e-310])
+@pytest.mark.parametrize("loss", NUMBER_LOSSES)
+def test_huge_and_tiny_weights_in_chunks(loss, largest):
+    weight = largest * np.random.default_rng(0).random(65)
+    fitted = make(loss, max_iter=3).fit(X, numbers(loss), weight)
+    chunked = make(loss, max_iter=3)
+    for _ in range(3):
+        chunked.partial_fit(X, numbers(loss), weight)
+    assert_same_model(chunked, fitted)
+
+
+def test_dates_with_a_time_zone_are_refused():
+    dates = pd.Series(pd.date_range("2020", periods=65, tz="UTC"))
+    with pytest.raises(ValueError, match="dates"):
+        make().fit(X, dates)
+    with pytest.raises(ValueError, match="dates"):
+        make().fit(X, pd.DataFrame({"number": Y, "date": dates}))
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile"])
+def test_an_outlier_does_not_overflow_in_float32(loss):
+    y = Y.copy()
+    y[3] = 1e100
+    reg = make(loss, dtype="float32").fit(X, y)
+    assert np.abs(reg.predict(X) - Y)[4:].max() < 100
+
+
+def test_poisson_predictions_are_finite_far_away():
+    reg = make("poisson", max_iter=60).fit(X, COUNTS)
+    far = reg.predict(1e4 * X)
+    assert np.isfinite(far).all()
+    assert (far >= 0).all()
+
+
+def test_predictions_are_those_of_one_model_while_another_thread_trains(monkeypatch):
+    reg, later = make().fit(X, Y), make().fit(X, 1000 * Y)
+    expected = reg.predict(X)
+
+    def read_and_train(*arguments, **options):
+        vars(reg).update(vars(later))
+        return read_X(*arguments, **options)
+
+    monkeypatch.setattr(_regressor, "read_X", read_and_train)
+    np.testing.assert_array_equal(reg.predict(X), expected)
+    monkeypatch.undo()
+    assert np.abs(reg.predict(X) - expected).max() > 1
