@@ -151,7 +151,7 @@ def test_pool_weights_minimize_the_left_out_log_loss(weighted):
     w = clf.pool_weights_ / clf.temperature_
     probabilities = softmax(np.tensordot(w, logits, 1), axis=1)
     expected = log_loss(y, probabilities, sample_weight=total)
-    assert clf.oof_log_loss_ == pytest.approx(expected, rel=1e-12)
+    assert clf.oof_log_loss_ == pytest.approx(expected, rel=1e-10)
 
 
 def test_what_is_worse_than_chance_has_no_weight():
@@ -245,7 +245,6 @@ def test_few_samples_are_all_trained_on():
     clf = ensemble(small(early_stopping=True, n_iter_no_change=1)).fit(X[:63], y[:63])
     plain = ensemble(small()).fit(X[:63], y[:63])
     np.testing.assert_array_equal(params_of(clf), params_of(plain))
-    # Each network has its own order of samples where they are sparse.
     clf = ensemble(small()).fit(X_SPARSE[:63], y[:63])
     assert [len(group) for group in clf.estimators_] == [3]
     assert clf.oof_log_loss_ is None
@@ -300,12 +299,10 @@ def test_early_stopping_keeps_the_best_epoch_of_each_network(weighted):
     base = small(
         early_stopping=True, max_iter=40, n_iter_no_change=3, learning_rate=0.1
     )
-    weight, of_class = np.ones(150), np.ones(3)
-    if weighted:
-        weight = np.random.default_rng(1).random(150)
-        of_class = np.array([3.0, 1.0, 0.5])
-    clf = ensemble(base, small(), class_weight=dict(enumerate(of_class)))
-    clf.fit(X, y, weight)
+    weight = np.random.default_rng(1).random(150) if weighted else None
+    class_weight = {0: 3.0, 2: 0.5} if weighted else None
+    total = weight * np.array([3.0, 1.0, 0.5])[y] if weighted else np.ones(150)
+    clf = ensemble(base, small(), class_weight=class_weight).fit(X, y, weight)
     members = clf.estimators_[0]
     assert len({member.best_epoch_ for member in members}) > 1
     for fold, member in zip(FOLDS, members, strict=True):
@@ -314,7 +311,7 @@ def test_early_stopping_keeps_the_best_epoch_of_each_network(weighted):
         loss = log_loss(
             y[fold],
             member.predict_proba(X[fold]),
-            sample_weight=(weight * of_class[y])[fold],
+            sample_weight=total[fold],
             labels=[0, 1, 2],
         )
         assert loss == pytest.approx(-scores.max(), rel=1e-6)
@@ -361,8 +358,9 @@ def test_training_depends_on_data_parameters_and_seed_alone():
     clf = ensemble().fit(X, y)
     state = np.random.RandomState(0)
     assert everything(ensemble().fit(X, y)) == everything(clf)
-    again = ensemble(random_state=state).fit(np.asfortranarray(X), y.astype(str))
-    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
+    by_columns = np.asfortranarray(X)
+    again = ensemble(random_state=state).fit(by_columns, y.astype(str))
+    np.testing.assert_array_equal(again.predict_proba(by_columns), clf.predict_proba(X))
     other = ensemble(random_state=state).fit(X, y)
     assert np.abs(other.predict_proba(X) - clf.predict_proba(X)).max() > 1e-3
     # Seeds of the base classifiers do not count.

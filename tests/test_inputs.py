@@ -268,8 +268,11 @@ def test_dense_inputs(data, make, container):
     reference = make().fit(X, codes)
     clf = make().fit(container(X), codes)
     assert_same_model(clf, reference)
-    np.testing.assert_array_equal(
-        clf.predict_proba(container(X)), reference.predict_proba(X)
+    # Old versions of NumPy multiply strided arrays by stacks of matrices without BLAS.
+    np.testing.assert_allclose(
+        clf.predict_proba(container(X)),
+        reference.predict_proba(X),
+        rtol=0 if make is small else 1e-12,
     )
     if hasattr(clf, "partial_fit"):
         assert_same_model(
