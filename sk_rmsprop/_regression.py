@@ -4,6 +4,7 @@ A network learns ``(y - center) / scale``, so that the units of `y` do not matte
 costs are reported in these units.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -284,7 +285,10 @@ class ScaledLoss:
         self.targets = targets
         self.unit = 1.0
         if len(targets.scale) == 1:
-            self.unit = float(targets.scale[0] ** row.power)
+            with np.errstate(under="ignore"):
+                unit = targets.scale[0] ** row.power
+            # Costs are compared in this unit: it must not vanish.
+            self.unit = max(float(unit), sys.float_info.min)
 
     def value(self, raw, target, weight, scratch):
         """Return the weighted sum of the losses."""

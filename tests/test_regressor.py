@@ -1341,6 +1341,13 @@ def test_most_targets_may_be_almost_equal(loss, noise):
     assert np.abs(reg.predict(features) - y)[hit].mean() < 2
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_targets_whose_squares_vanish(early_stopping):
+    reg = make(early_stopping=early_stopping, max_iter=30).fit(X, 1e-200 * Y)
+    expected = make(early_stopping=early_stopping, max_iter=30).fit(X, Y)
+    np.testing.assert_allclose(reg.predict(X) * 1e200, expected.predict(X), rtol=1e-6)
+
+
 def test_a_stream_may_begin_with_tiny_targets():
     reg = make(max_iter="auto").partial_fit(X[:1], [1e-160])
     reg.partial_fit(X, Y).partial_fit(X, Y)
