@@ -56,7 +56,7 @@ class CrossFit:
         self.base = base
         self.target = cut.samples.target
         if cut.folds is None:
-            base.set_params(early_stopping=False)  # There is nothing to validate on.
+            base.early_stopping = False  # There is nothing to validate on.
         plan = base._plan(cut.samples, cut.data)
         self.encoding, self.network, self.options = plan
         seeds = rng.randint(np.iinfo(np.int32).max, size=n_members)

@@ -118,7 +118,9 @@ def fit_weights(loss, raw, data):
     n_groups, n_outputs, n_rows = raw.shape
     weight = np.full(n_rows, 1 / n_rows)
     if data.weight is not None:
-        weight = data.weight[data.rows] / data.weight[data.rows].sum()
+        weight = data.weight[data.rows]
+        with np.errstate(under="ignore"):
+            weight = weight / weight.sum()
     blocks = _blocks(n_rows, n_outputs)
 
     def loss_and_gradient(weights):

@@ -217,6 +217,7 @@ def averages_of(function, X, columns, rows, weight, powers):
     are left out. The result has the shape (powers, number of columns that it returns).
     """
     total = sums = np.zeros(())
+    exponents = range(1, powers + 1)
     weight = np.ones(X.shape[0]) if weight is None else weight
     block_size = max(1, BLOCK_BYTES // 8 // X.shape[1])
     for start in range(0, len(rows), block_size):
@@ -227,7 +228,8 @@ def averages_of(function, X, columns, rows, weight, powers):
         missing = np.isnan(values)
         values[missing] = 0.0
         total = total + block_weight @ ~missing
-        sums = sums + [block_weight @ values**power for power in range(1, powers + 1)]
+        with np.errstate(under="ignore"):
+            sums = sums + [block_weight @ values**power for power in exponents]
     return _ratio(sums, total)
 
 

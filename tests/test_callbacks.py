@@ -166,6 +166,13 @@ def test_what_is_no_callback_is_refused(callback):
         small().set_callbacks(print)
 
 
+def test_an_ensemble_refuses_callbacks_of_its_base_classifiers(data, callback):
+    base = small().set_callbacks(Recorder())
+    with pytest.raises(ValueError, match="Set callbacks on the ensemble"):
+        helpers.ensemble(base).fit(*data)
+    assert base._skl_callbacks[0].events == []
+
+
 # --- What the hooks are given ---------------------------------------------------------
 
 

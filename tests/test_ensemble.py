@@ -542,8 +542,12 @@ def test_dtypes_of_networks():
     assert dtypes == [np.float32, np.float64]
     # They are float32 only if all numbers are.
     for bases in (clf.estimators, clf.estimators[::-1]):
-        probabilities = ensemble(*bases).fit(single, y).predict_proba(single)
+        clf = ensemble(*bases).fit(single, y)
+        probabilities = clf.predict_proba(single)
         assert probabilities.dtype == np.float64
+        np.testing.assert_array_equal(
+            probabilities, clf.predict_proba(single.astype(np.float64))
+        )
 
 
 def test_predictions_round_small_numbers_to_zero():
@@ -573,6 +577,22 @@ def test_blocks_of_rows_do_not_matter(monkeypatch, block_size, n_blocks):
             np.testing.assert_allclose(one, other, rtol=1e-9)
         else:
             np.testing.assert_array_equal(one, other)
+
+
+def test_calibration_reads_the_rows_in_blocks(monkeypatch):
+    def recorded(group, rows, dtype):
+        sizes.append(rows.size)
+        return raw(group, rows, dtype)
+
+    expected, sizes, raw = ensemble().fit(X, y), [], _pool.Group.raw
+    monkeypatch.setattr(_pool, "BLOCK_SIZE", 70)
+    monkeypatch.setattr(_pool.Group, "raw", recorded)
+    clf = ensemble().fit(X, y)
+    # Of both groups, five blocks of at most 11 rows of 6 numbers for each fold
+    assert len(sizes) == 2 * 3 * 5
+    assert max(sizes) == 66
+    np.testing.assert_allclose(clf.pool_weights_, expected.pool_weights_, rtol=1e-6)
+    assert clf.oof_log_loss_ == pytest.approx(expected.oof_log_loss_)
 
 
 # --- With scikit-learn ----------------------------------------------------------------
@@ -624,6 +644,28 @@ def test_searches_and_pipelines():
         scoring="neg_log_loss",
     ).fit(X, y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("n_samples", [60, 70, 240])
+def test_the_default_pair_is_that_of_the_documentation(n_samples):
+    rows = np.arange(n_samples) % 150
+    clf = RMSpropMLPEnsembleClassifier(n_folds=2, random_state=0).fit(X[rows], y[rows])
+    common = {
+        "learning_rate": 0.01,
+        "weight_decay": 0.03,
+        "batch_size": 64,
+        "dtype": "float32" if n_samples >= 64 else "auto",
+        "categorical_features": "from_dtype",
+    }
+    smooth = {
+        "hidden_layer_sizes": (64,),
+        "numerical_encoding": "robust",
+        "alpha": min(10 / n_samples, 0.05),
+    }
+    sharp = {"hidden_layer_sizes": (64, 64), "numerical_encoding": "piecewise"}
+    for group, own in zip(clf.estimators_, (smooth, sharp), strict=True):
+        expected = RMSpropMLPClassifier(**common | own).get_params()
+        assert all(member.get_params() == expected for member in group)
 
 
 def test_the_default_pair_beats_one_network_on_noisy_data():
@@ -705,3 +747,10 @@ def test_a_sparse_sample_takes_the_weights_of_its_features_alone():
         assert tracemalloc.get_traced_memory()[1] < weights
     finally:
         tracemalloc.stop()
+
+
+def test_tiny_weights_are_no_error():
+    weight = np.where(np.arange(150) % 50, 1e5, 1e-310)
+    with np.errstate(all="raise"):
+        clf = ensemble(small(numerical_encoding="piecewise")).fit(X, y, weight)
+    assert np.isfinite(clf.oof_log_loss_)
