@@ -1326,7 +1326,7 @@ def test_display_has_the_costs_in_units_of_y():
         assert any(len(line) == 6 and np.allclose(line, expected) for line in lines)
 
 
-# --- What a review found --------------------------------------------------------------
+# --- Extremes ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile"])
