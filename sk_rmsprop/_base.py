@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import check_consistent_length
 
 from sk_rmsprop import _rules as rules
 from sk_rmsprop._activations import ACTIVATIONS
-from sk_rmsprop._data import Samples, check_sample_weight, split
+from sk_rmsprop._data import split
 from sk_rmsprop._encoding import Encoding, warn_of_identifiers
 from sk_rmsprop._epochs import Options, TrainingState
 from sk_rmsprop._fitted import FittedMLP, check_same
@@ -36,10 +35,9 @@ from sk_rmsprop._scikit_learn import (
     OneOf,
     StrOptions,
     Validation,
-    check_containers,
     check_params,
     draw_seed,
-    read_X,
+    read_samples,
     unchanged_on_failure,
     validating_parameters,
 )
@@ -260,13 +258,9 @@ class BaseRMSpropMLP(FittedMLP, ABC):
 
     def _samples(self, X, y, sample_weight, *, resumed, classes=None):
         """Return the training samples, checked and encoded."""
-        check_containers(X=X, y=y, sample_weight=sample_weight)
         table = self._state.encoding.table if resumed else None
-        table, X = read_X(self, X, table, order="C")
-        target = self._encode_y(y, resumed=resumed, classes=classes)
-        check_consistent_length(X, target.encoded)
-        weight = check_sample_weight(sample_weight, X.shape[0], "sample_weight")
-        return Samples(table, X, target, weight)
+        encode_y = partial(self._encode_y, resumed=resumed, classes=classes)
+        return read_samples(self, X, y, sample_weight, encode_y, table=table)
 
     def _given_validation(self, X_val, y_val, sample_weight_val, samples):
         """Return the samples that `fit` was given for validation, or None."""
@@ -276,12 +270,15 @@ class BaseRMSpropMLP(FittedMLP, ABC):
             if sample_weight_val is not None:
                 raise ValueError("sample_weight_val needs X_val and y_val.")
             return None
-        check_containers(X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)
-        table, X = read_X(self, X_val, samples.table, order="C", name="X_val")
-        target = self._encode_y_val(y_val, samples.target)
-        check_consistent_length(X, target.encoded)
-        weight = check_sample_weight(sample_weight_val, X.shape[0], "sample_weight_val")
-        return Samples(table, X, target, weight)
+        return read_samples(
+            self,
+            X_val,
+            y_val,
+            sample_weight_val,
+            partial(self._encode_y_val, target=samples.target),
+            table=samples.table,
+            suffix="_val",
+        )
 
     def _split(self, samples, seed, given):
         """Return the rows of the training and of the validation split, or None."""

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sk_rmsprop import _rules as rules
@@ -16,9 +15,7 @@ from sk_rmsprop._base import WARNING_STACKLEVEL
 from sk_rmsprop._classifier import RMSpropMLPClassifier
 from sk_rmsprop._cross_fitting import CrossFit, Cut
 from sk_rmsprop._data import (
-    Samples,
     Target,
-    check_sample_weight,
     class_weight_of,
 )
 from sk_rmsprop._encoding import warn_of_identifiers
@@ -38,10 +35,10 @@ from sk_rmsprop._scikit_learn import (
     FitCallbacks,
     Interval,
     StrOptions,
-    check_containers,
     check_params,
     draw_seed,
     has_callbacks,
+    read_samples,
     read_X,
     unchanged_on_failure,
     validating_parameters,
@@ -236,7 +233,7 @@ class RMSpropMLPEnsembleClassifier(ClassPredictor, StoredEstimator):
             the last complete epoch, with early stopping after the best one, and
             calibrated. Ctrl-C during calibration leaves the estimator as it was.
         """
-        samples = self._samples(X, y, sample_weight)
+        samples = read_samples(self, X, y, sample_weight, Target.of_labels)
         rng = np.random.RandomState(draw_seed(self.random_state))
         rows = samples.rows(class_weight_of(self.class_weight, samples), "sample")
         class_weight = class_weight_of(self.class_weight, samples, rows)
@@ -261,15 +258,6 @@ class RMSpropMLPEnsembleClassifier(ClassPredictor, StoredEstimator):
         return self
 
     # --- Before training ---
-
-    def _samples(self, X, y, sample_weight):
-        """Return the training samples, checked and encoded."""
-        check_containers(X=X, y=y, sample_weight=sample_weight)
-        table, X = read_X(self, X, order="C")
-        target = Target.of_labels(y)
-        check_consistent_length(X, target.encoded)
-        weight = check_sample_weight(sample_weight, X.shape[0], "sample_weight")
-        return Samples(table, X, target, weight)
 
     def _folds(self, rows, strata, rng):
         """Return the rows of each fold; None if there are too few for folds."""

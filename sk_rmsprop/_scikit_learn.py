@@ -17,7 +17,7 @@ from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import (
     Interval,
     StrOptions,
@@ -26,6 +26,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils._param_validation import Options as OneOf
 from sklearn.utils.validation import _get_feature_names, check_array, validate_data
 
+from sk_rmsprop._data import Samples, check_sample_weight
 from sk_rmsprop._tables import Table
 from sk_rmsprop._training import ValidationLoss
 
@@ -49,6 +50,7 @@ __all__ = [
     "draw_seed",
     "has_callbacks",
     "read_X",
+    "read_samples",
     "unchanged_on_failure",
     "validating_parameters",
 ]
@@ -176,6 +178,30 @@ def read_X(estimator, X, table=None, *, order=None, name="X"):
     elif not _is_native(array.dtype):
         array = np.asarray(array, np.float64, order=order)
     return table, array
+
+
+def read_samples(estimator, X, y, sample_weight, encode_y, *, table=None, suffix=""):
+    """Return samples that the user passed, checked and encoded.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y, sample_weight : array-like
+        The arguments; `sample_weight` may be None.
+    encode_y : callable
+        ``encode_y(y)`` returns the `Target`.
+    table : Table, default=None
+        As in `read_X`.
+    suffix : {"", "_val"}, default=""
+        What the arguments' names end with.
+    """
+    weight_name = f"sample_weight{suffix}"
+    check_containers(**{f"X{suffix}": X, f"y{suffix}": y, weight_name: sample_weight})
+    table, X = read_X(estimator, X, table, order="C", name=f"X{suffix}")
+    target = encode_y(y)
+    check_consistent_length(X, target.encoded)
+    weight = check_sample_weight(sample_weight, X.shape[0], weight_name)
+    return Samples(table, X, target, weight)
 
 
 class _FrameNames:
